@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ class ConvSpec:
     dilation: Pair = Pair(1, 1)
     groups: int = 1  # number of blocks of channels. An output depends only on the input channels of its own block.
     output_padding: Pair = Pair(0, 0)  # transposed only: extra rows at the bottom and columns at the right
-    output_size: Size | None = None  # transposed only, instead of `output_padding`: the size to reach, in pixels
+    # transposed only: the size to reach, in pixels, which decides `output_padding`; one that is given must lead to the same size
+    output_size: Size | None = None
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
@@ -60,12 +61,6 @@ class ConvSpec:
                     f"must be smaller than stride {s} or dilation {d}",
                     f"use at most {max(s, d) - 1}" if max(s, d) > 1 else "use 0, or a larger stride",
                 )
-        if self.output_size is not None and max(self.output_padding) > 0:
-            raise GeometryError(
-                f"output_size {self.output_size} and output_padding {_pair(self.output_padding)}",
-                "exclude each other",
-                "give one of them",
-            )
 
     @property
     def rule(self) -> str | None:
@@ -116,6 +111,10 @@ class ConvSpec:
                 remedy = f"for {want} change {param('padding')}, {param('stride')} or the kernel"
                 if solved and not isinstance(self.padding, str):
                     remedy = f"for {want} use {param('padding', crop)}"
+                if want == h * s and not isinstance(
+                    self.padding, str
+                ):  # what ONNX's output_shape and TensorFlow's SAME give
+                    remedy += f", or {param('padding', 'same-upper')}"
                 why = f"the sizes that can be reached are {sizes}" if last >= 1 else ""
                 raise GeometryError(f"output size {want} ({rows})", rule, remedy, why)
             p2, size = p2 + want - size, want
@@ -154,6 +153,12 @@ def _resolved(spec: ConvSpec, image: Size, kernel: Size) -> Geometry:
     for what, size in (("input", image), ("kernel", kernel)):
         if min(size) < 1:
             raise GeometryError(f"{what} size {size}", "has no pixels", "both sides must be at least 1")
+    if spec.output_size is not None and max(spec.output_padding) > 0:
+        found = _resolved(replace(spec, output_size=None), image, kernel)
+        if found.output != spec.output_size:
+            asked = f"output_padding {_pair(spec.output_padding)}"
+            raise GeometryError(asked, f"gives {found.output}, not output_size {spec.output_size}", "give one of them")
+        return found
     axes = [spec._resolve_axis(axis, image[axis], kernel[axis]) for axis in (0, 1)]
     (top, bottom, op_rows, height), (left, right, op_columns, width) = axes
     return Geometry(

@@ -30,7 +30,7 @@ SHELLS = ("bash", "zsh", "fish")
 THEMES = ("light", "dark")
 COLORS = ("auto", "always", "never")
 ALPHAS = ("auto", "premultiply", "filter", "keep", "drop")
-TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx")
+TOOLS = ("torch", "scipy", "opencv", "imagemagick", "vips", "onnx", "keras")
 """The tools that an operation can be written for."""
 
 

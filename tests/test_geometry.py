@@ -320,9 +320,11 @@ Make = Callable[[], Any]
             "a larger stride",
         ),
         (
-            lambda: ConvSpec(transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 0), output_size=Size(9, 8)),
-            "output_size 9×8 and output_padding 1,0",
-            "exclude",
+            lambda: ConvSpec(
+                transpose=True, stride=Pair(2, 2), output_padding=Pair(1, 0), output_size=Size(10, 10)
+            ).resolve((4, 4), (3, 3)),
+            "output_padding 1,0",
+            "gives 10×9, not output_size 10×10",
             "give one",
         ),
         (lambda: ConvSpec().resolve((0, 5), (3, 3)), "input size 0×5", "no pixels", "at least 1"),

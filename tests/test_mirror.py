@@ -16,10 +16,14 @@ THEMES = {
         "imports": "what is imported, and which way",
         "mirror": "this",
         "portability": "nothing needs what only POSIX has",
+        "random_runs": "short runs of support/random_runs",
         "readme": "every command line of the README and of docs/",
         "spelling": "errors say value, rule and remedy, and how a face spells them",
     },
-    "arithmetic": {"networks": "published figures of known networks"},
+    "arithmetic": {
+        "architectures": "printed modules of known networks",
+        "networks": "published figures of known networks",
+    },
     "presenters": {"schema": "every JSON document is as docs/schema.json says"},
     "backends": {
         "algebra": "adjoints, impulses, linearity",
@@ -67,6 +71,7 @@ THEMES = {
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
+        "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {
         "shells": "ImageMagick and vips",

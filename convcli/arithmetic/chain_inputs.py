@@ -7,7 +7,7 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from convcli.arithmetic.chain import Chain, trace
-from convcli.arithmetic.layers import MOST, Layer
+from convcli.arithmetic.kinds import FIXED, MOST, Layer
 from convcli.errors import ConvError
 from convcli.geometry import Size
 
@@ -41,14 +41,34 @@ def returning(layers: Sequence[Layer], chain: Chain) -> tuple[Returning, Returni
     """Which input sizes come out of the chain unchanged: heights at the given width, and widths at the given height.
 
     If a size grows by the product of all strides, every floor in the chain grows by a whole number. So it is enough to try
-    the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, or if the
-    periods are too long to be tried.
+    the sizes of one such period. None if the chain as a whole enlarges or shrinks, if no layer in it enlarges, if one has an
+    output of its own size, or if the periods are too long to be tried.
     """
     scaled = any(jump != 1 for jump in chain.steps[-1].field.jump)
     enlarges = any(layer.spec.transpose for layer in layers)
-    if scaled or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
+    fixed = any(layer.kind in FIXED or layer.size for layer in layers)
+    if scaled or fixed or not enlarges or sum(_periods(layers)) * len(layers) > SEARCHED:
         return None
     return _along(layers, chain, 0), _along(layers, chain, 1)
+
+
+TRIED = 1 << 14
+"""The most steps of a chain that are worked out to find a size that fits."""
+
+
+def fitting(layers: Sequence[Layer], size: Size, channels: int) -> Size | None:
+    """The input size nearest to one that does not fit a chain, for which it does; None if none is found near it."""
+    most = TRIED // len(layers)
+
+    def along(side: int) -> int | None:
+        tried = (side + sign * far for far in range(most // 4) for sign in (1, -1))
+        return next((one for one in tried if one > 0 and _output(layers, Size(one, one), channels) is not None), None)
+
+    height = along(size.height)
+    width = height if size.width == size.height or height is None else along(size.width)
+    if height is None or width is None or _output(layers, Size(height, width), channels) is None:
+        return None
+    return Size(height, width)
 
 
 def _output(layers: Sequence[Layer], size: Size, channels: int) -> Size | None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 from typing import NamedTuple
 
+from convcli.arithmetic.resampled import ResampledAxis, Resampling
 from convcli.errors import GeometryError
 from convcli.geometry import AxisGeometry, Geometry, Pair, Size
 
@@ -28,13 +29,15 @@ class Node(NamedTuple):
     """The input of a chain, or the result of a step.
 
     `parents` are the results that the step uses: their places in the chain (0 is the input), and the rows and columns that are
-    cut off at their top and left. The input has none. Only layers have a `geometry`, not steps that join or keep results.
+    cut off at their top and left. The input has none. Only layers have a `geometry`, not steps that join or keep results, and
+    not those that change no size. What is `flat` has no height and width: its size is 1×1, its channels are features.
     """
 
     size: Size
     channels: int
     parents: tuple[tuple[int, Pair], ...] = ()
-    geometry: Geometry | None = None
+    geometry: Geometry | Resampling | None = None
+    flat: bool = False
 
 
 class ReceptiveField(NamedTuple):
@@ -69,7 +72,12 @@ def _centres(nodes: Sequence[Node], axis: int) -> tuple[list[Fraction], list[Fra
     for node in nodes[1:]:
         parent, _ = node.parents[0]
         jump, start = jumps[parent], starts[parent]
-        if (geometry := node.geometry) is not None:
+        geometry = node.geometry
+        if isinstance(geometry, Resampling):
+            factor = geometry.along(axis).factor
+            start += (factor - 1) / 2 * jump
+            jump *= factor
+        elif geometry is not None:
             at = geometry.along(axis)
             reach = Fraction(at.span - 1, 2) - at.before
             if geometry.transpose:
@@ -92,7 +100,10 @@ def _sizes(nodes: Sequence[Node], axis: int) -> list[int]:
         for parent, cut in node.parents:
             for way in ways[parent].values():
                 moved = way.moved(cut[axis])
-                if (geometry := node.geometry) is not None:
+                geometry = node.geometry
+                if isinstance(geometry, Resampling):
+                    moved = moved.resampled(geometry.along(axis))
+                elif geometry is not None:
                     at = geometry.along(axis)
                     work = moved.work(geometry.transpose, at)
                     if work > left:
@@ -184,6 +195,19 @@ class Pattern(NamedTuple):
         spans = [self._over(at.s * o - at.before, at.d, at.k) for o in range(period)]
         shift = self.shift * (at.s * period // size)
         return Pattern(shift, tuple(map(_whole, spans) if shift == int(shift) else spans))
+
+    def resampled(self, at: ResampledAxis) -> Pattern:
+        """What the outputs of an adaptive pool or of an interpolation see."""
+        factor, size = at.factor, len(self.spans)
+        period = factor.denominator * (size // gcd(size, factor.numerator))
+        if period > _PHASES:
+            (span,), jump, (before, after) = self.bounds().spans, self.jump, at.reach
+            return Pattern(jump * factor, (span and (span[0] - before * jump, span[1] + after * jump),))
+        windows = map(at.window, range(period))
+        shift = self.shift * (factor * period / size)
+        whole = shift == int(shift)
+        spans = [self._over(first, 1, count) for first, count in windows]
+        return Pattern(int(shift) if whole else shift, tuple(map(_whole, spans) if whole else spans))
 
     def transposed(self, at: AxisGeometry) -> Pattern:
         """What the outputs of a transposed operation see: output o reads the places ``(o + before - d·m) / s`` that are whole."""

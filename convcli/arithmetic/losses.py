@@ -20,11 +20,13 @@ class Overlap(NamedTuple):
 
     `counts` are the different numbers, in order, or a range around very many. A 0 means that there are outputs which no input
     reaches (transposed), or inputs that are never read (direct). `inner` are those away from the border, where no tap is
-    outside. It is empty if the image is too small to have such pixels.
+    outside. It is empty if the image is too small to have as many such pixels as the stride is long. `checkerboard` is whether
+    the number differs from pixel to pixel away from the border of a large image: the kernel, the stride and the dilation decide.
     """
 
     counts: Sequence[int]
     inner: Sequence[int]
+    checkerboard: bool
 
     @property
     def least(self) -> int:
@@ -40,11 +42,6 @@ class Overlap(NamedTuple):
     def interior(self) -> tuple[int, int] | None:
         """The smallest and the largest of `inner`; None if it is empty."""
         return (self.inner[0], self.inner[-1]) if self.inner else None
-
-    @property
-    def checkerboard(self) -> bool:
-        """Whether the number of taps differs from pixel to pixel, even away from the border."""
-        return len(self.inner) > 1
 
 
 def unused(geometry: Geometry) -> tuple[int, int]:
@@ -78,7 +75,14 @@ def overlap(geometry: Geometry) -> Overlap | None:
     rows, columns = (_counts(geometry, axis) for axis in (0, 1))
     if rows is None or columns is None:
         return None
-    return Overlap(*map(_products, rows, columns))
+    counts, inner = map(_products, rows, columns)
+    return Overlap(counts, inner, not all(_even(geometry, axis) for axis in (0, 1)))
+
+
+def _even(geometry: Geometry, axis: int) -> bool:
+    """Whether as many taps meet at every pixel, away from the border: ``d·m`` leaves each remainder by s equally often."""
+    at = geometry.along(axis)
+    return at.s == 1 or (gcd(at.s, at.d) == 1 and at.k % at.s == 0)
 
 
 def _products(rows: set[int], columns: set[int]) -> Sequence[int]:
@@ -117,4 +121,6 @@ def _counts(geometry: Geometry, axis: int) -> tuple[set[int], set[int]] | None:
     looked_at = [*range(large)] if large <= 2 * border else [*range(border), *range(large - border, large)]
     counts = {_taps(geometry, axis, position) for position in looked_at}
     first, last = max(0, span - 1 - at.before), min(large - 1, s * (small - 1) - at.before)
-    return counts, {_taps(geometry, axis, position) for position in range(first, min(last + 1, first + s))}
+    if last - first + 1 < s:
+        return counts, set()
+    return counts, {_taps(geometry, axis, position) for position in range(first, first + s)}

@@ -52,6 +52,10 @@ class Query(NamedTuple):
         """What is to be solved for, on one axis or on both."""
         return tuple(name for name in NAMES if None in self.given[name])
 
+    def asking(self, name: str) -> Query:
+        """The same question with one more unknown, which is the same for rows and columns."""
+        return self._replace(given={**self.given, name: (None, None)}, shared=self.shared | {name})
+
     def limit(self, axis: int) -> int:
         """The largest kernel size, stride and dilation that are tried on an axis. It is larger if fewer of them are unknown."""
         unknown = {name for name in NAMES if self.given[name][axis] is None}
@@ -108,6 +112,23 @@ def solve(query: Query) -> Answer:
         return Answer(tuple(nsmallest(KEPT, solutions, key=order)), len(solutions), ())
     near = _joined(query, *(nsmallest(_CLOSEST, found, key=lambda one: abs(one[1])) for found in (rows, columns)))
     return Answer((), 0, tuple(nsmallest(NEAREST, near, key=lambda found: (distance(found), order(found)))))
+
+
+def helping(query: Query) -> tuple[str, Solution] | None:
+    """A further unknown with which a question that has no solution has one, and its most usual solution.
+
+    Those that change a layer least come first.
+    """
+    for name in ("output_padding", "padding", "kernel_size", "stride", "input", "dilation"):
+        if None in query.given[name] or (name == "output_padding" and not query.transpose):
+            continue
+        try:
+            found = solve(query.asking(name)).solutions
+        except ConvError:  # too many to be tried
+            continue
+        if found:
+            return name, found[0]
+    return None
 
 
 MOST_SIZES = 100_000

@@ -87,21 +87,30 @@ SOLVING = Section(
 )
 LAYERS = Section(
     "Layers",
-    "A chain is words KIND:SETTING,SETTING… with spaces between, or a .json or .toml file with a list 'layers' of such words or "
-    "of tables with type, kernel_size, stride, padding, dilation, output_padding, channels, groups, in_channels, bias, ceil, "
-    "scale, name. Sizes are N or HxW. Field, jump and start are in pixels of the input. Field is the largest receptive "
-    "field: after a transposed layer outputs differ. Start is the centre of the first output, from the centre of the first pixel. "
-    "A MAC is one multiplication with its addition; FLOPs are twice the MACs; pooling counts for neither. Memory is that of the "
-    "outputs in float32.",
+    "A chain is words KIND:SETTING,SETTING… with spaces between; or modules as PyTorch prints them, a Sequential whole; or a .txt "
+    "file or standard input (-) with either; or a .json or .toml file with a list 'layers' of such words or of tables with type, "
+    "kernel_size, stride, padding, dilation, output_padding, output_size, channels, groups, in_channels, bias, ceil, scale, name. "
+    "Keras's and ONNX's layers are understood, too, by their names and arguments. Sizes are N or HxW. Field, jump and start are in "
+    "pixels of the input. Field is the largest receptive field: after a transposed layer outputs differ. Start is the centre of "
+    "the first output, from the centre of the first pixel. A MAC is one multiplication with its addition; FLOPs are twice that; "
+    "pooling and normalisation count for neither. Parameters are what torch counts. Memory is that of the outputs in float32.",
     (
         ("conv:k3,s2,p1,d1,c64,g1", "Convolution: kernel, stride, padding (p1, p1x2, p1x2x1x2 or a rule: psame), dilation, output "
          "channels (default: as the input), groups; nobias; in=N if the input has other channels than the layer before gives."),
-        ("transpose:k4,s2,p1", "Transposed convolution; also op2=1."),
+        ("depthwise:k3,s2,p1", "The same with a group for each channel."),
+        ("transpose:k4,s2,p1", "Transposed convolution; also op2=1, or o=256 for the size of the output (ONNX's output_shape)."),
         ("pool:k3,s2,p1", "Maximum or average; the stride's default is the kernel's size; ceil rounds sizes up, as ceil_mode "
          "does in PyTorch."),
-        ("upsample:2", "Repeat every pixel."),
+        ("adaptive:7, globalpool", "A pool to this size, or to one pixel."),
+        ("upsample:2, resize:224", "Interpolate by a factor (2, 1.5), or to a size: nearest, or bilinear or bicubic after a comma. "
+         "unpool:k2 puts maxima back."),
+        ("shuffle:2, unshuffle:2", "PixelShuffle: channels become pixels; and back."),
+        ("pad:1, pad:TxBxLxR", "Rows and columns around, of zeros or others."),
+        ("flatten, linear:64", "Features without height and width; a fully connected layer. nobias. unflatten:CxHxW."),
+        ("relu, bn, dropout, …", "What keeps the size: activations, normalisation (with its parameters), dropout, identity."),
         ("save:NAME, from:NAME", "Keep a result; continue from it, on another branch."),
-        ("cat:NAME, add:NAME", "Join the channels of a kept result to these (its centre, if it is larger); add it."),
+        ("cat:NAME, add:NAME", "Join the channels of a kept result to these, which needs the same size (cat:NAME,crop takes its "
+         "centre); add it."),
     ),
 )  # fmt: skip
 
@@ -163,7 +172,9 @@ class _Shape(Documented):
     help="Show all solutions that are kept, up to 1000, instead of twelve.",
 )
 @options.option(
-    "Input", "--layers", type=FileType("LAYERS|FILE"), brief=True, help="A chain: 'conv:k3,s2,p1 pool:k2', or a file. See Layers.",
+    "Input", "--layers", type=FileType("LAYERS|FILE"),
+    brief="A chain: 'conv:k3,s2,p1 pool:k2', a print, a file",
+    help="A chain: 'conv:k3,s2,p1 relu pool:k2', modules as PyTorch prints them, or a file. See Layers.",
 )  # fmt: skip
 @options.option(
     "Input", "--in-channels", type=CountType(1 << 20), metavar="N", show_default="3",
@@ -258,7 +269,9 @@ def _chain(asked: ShapeOptions, source: str) -> None:
     single = [*asked.layer.typed.values(), *([] if asked.asked else asked.wanted.typed.values())]
     if single:
         raise ConvError(f"{single[0]} is for a single layer: leave it out, or leave out --layers")
-    layers, stored = load(source)
+    layers, stored, remarks = load(source)
+    for remark in remarks:
+        report.note(remark)
     channels = asked.in_channels or stored or 3
     if asked.asked:
         from convcli.commands import shape_solving
@@ -266,8 +279,16 @@ def _chain(asked: ShapeOptions, source: str) -> None:
         shape_solving.solve_chain(asked, layers, channels)
         return
     size = asked.size
+    try:
+        nodes = chain.trace(layers, size, channels)
+    except GeometryError as error:
+        if (near := chain_inputs.fitting(layers, size, channels)) is None:
+            raise
+        remedy = "; ".join(filter(None, (error.remedy, f"an input of {near} fits")))
+        raise GeometryError(error.value, error.rule, remedy, error.why) from None
     if asked.reporting.quiet and not asked.reporting.as_json:
-        report.lines(_sides(chain.trace(layers, size, channels)[-1].size, asked))
+        last = nodes[-1]
+        report.lines(str(last.channels) if last.flat else _sides(last.size, asked))
         return
     result = chain.walk(layers, size, channels)
     returning = chain_inputs.returning(layers, result)

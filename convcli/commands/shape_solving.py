@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convcli import report
-from convcli.arithmetic.layers import Layer
-from convcli.arithmetic.solve import KEPT, Query
+from convcli.arithmetic.kinds import Layer
+from convcli.arithmetic.solve import KEPT, Query, helping
 from convcli.arithmetic.solve import solve as find
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError, GeometryError
@@ -84,7 +84,7 @@ def solve(asked: ShapeOptions) -> None:
             rest = ", less usual" if layer.everything else f": --all or --json{most}"
             report.note(f"and {answer.count - shown} more{rest}")
     if not answer.solutions:
-        text = solved.nothing_found(query, answer)
+        text = solved.nothing_found(query, answer, helping(query))
         square = asked.win is not None and asked.wanted.wout is None
         raise GeometryError(f"{text}; the width is --hout, too, unless --wout is given" if square else text)
 

@@ -168,7 +168,8 @@ write the factor into the kernel, as in '1/9,1/9,1/9', or use --divisor | --mult
 --op corr (the default) | --correlate --correlation --cross-correlation
 --stride | --strides --step --subsample --decimate
 --dilation | --dilate --dilations --atrous --rate --hole
---padding | --pads --padding-size
+--padding | --pads --padding-size --auto-pad
+--output-size | --output-shape --out-size
 --dtype | --half --fp16 --float16 --double --fp64 --precision
 --range | --clip --clamp --abs --absolute --minmax --stretch --rescale --autoscale --signed
 --linear | --srgb --gamma --linear-light

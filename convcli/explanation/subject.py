@@ -121,10 +121,12 @@ def load(
     try:
         name = images.format_of(target, container, picture.metadata.format)
         ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
+        pipeline.check_memory(ready, operation)
     except ImageError:
         if container is not None:
             raise
         ready = pipeline.prepare(one, operation, TENSOR, policy)
+        pipeline.check_memory(ready, operation)
         notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
     return fitted(source, picture, one, operation, ready, item, notes)
 

@@ -28,6 +28,7 @@ scipy | ndimage scipy.ndimage
 imagemagick | magick im convert mogrify
 vips | libvips pyvips
 onnx | onnxruntime
+keras | tensorflow tf tf.keras
 float32 | fp32 f32 single float
 float64 | fp64 f64 double
 float16 | fp16 f16 half

@@ -31,7 +31,9 @@ class Finish:
     scale: float = 1.0  # factor for the values, applied before the policy
     # for ``minmax``: the extremes of the whole result (see `extremes`). Nothing can be stored before they are known.
     span: tuple[float, float] | None = None
-    real: str = "float32"  # the dtype that exact integers are converted to if they are scaled or stretched
+    real: str = (
+        "float32"  # the dtype that exact integers are converted to if they are scaled, stretched or made a magnitude
+    )
     restore: Restore | None = None  # what happens to combined results before all this; None: nothing
     # if the extremes differ by no more than this, it is only by rounding, and nothing is stretched
     noise: float = 0.0
@@ -148,16 +150,16 @@ class Finish:
         start = 0
         for length, rule in self.parts:
             block = blocks[..., start : start + length, :, :]
-            joined.append(block if rule == "none" else _RULES[rule](block))
+            joined.append(block if rule == "none" else _RULES[rule](block, self.real))
             start += length
         out = np.concatenate(joined, axis=-3) if len(joined) > 1 else joined[0]
         return out.reshape(*batch, out.shape[-4] * out.shape[-3], height, width)
 
 
-def _magnitude(block: Array) -> Array:
+def _magnitude(block: Array, real: str) -> Array:
     if block.shape[-3] == 1:
         return np.asarray(np.abs(block))
-    kind = _real(block.dtype)
+    kind = _real(block.dtype, real)
     out = _root_of_squares(block, kind)
     largest = out.max(initial=0)
     if kind == np.float32 and largest != 0 and not SQUARES[0] < largest < SQUARES[1]:
@@ -178,14 +180,19 @@ def _root_of_squares(block: Array, kind: np.dtype[Any]) -> Array:
     return total
 
 
-def _real(kind: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype for sums of values and of squares: float64 for exact integers of more than 16 bits, which may be rounded to 16."""
-    wide = kind.kind in "iu" and kind.itemsize > 2
+def _real(kind: np.dtype[Any], real: str) -> np.dtype[Any]:
+    """The dtype for sums of values and of squares: float64 for exact integers of more than 16 bits, which may be rounded to 16.
+
+    It is float64 for all exact integers if that is the `real` dtype.
+    """
+    wide = kind.kind in "iu" and (kind.itemsize > 2 or real == "float64")
     return np.dtype(np.float64) if wide or kind == np.float64 else np.dtype(np.float32)
 
 
-_RULES: dict[str, Callable[[Array], Array]] = {
+_RULES: dict[str, Callable[[Array, str], Array]] = {
     "magnitude": _magnitude,
-    "sum": lambda block: block.sum(axis=-3, keepdims=True, dtype=_real(block.dtype)),  # integers might not hold the sum
-    "max": lambda block: block.max(axis=-3, keepdims=True),
+    "sum": lambda block, real: block.sum(
+        axis=-3, keepdims=True, dtype=_real(block.dtype, real)
+    ),  # integers might not hold it
+    "max": lambda block, _: block.max(axis=-3, keepdims=True),
 }

@@ -65,6 +65,7 @@ def _step(step: ChainStep, both: bool) -> dict[str, Any]:
         "layer": step.layer.text,
         "kind": step.layer.kind,
         "output": {"channels": step.channels, **step.size._asdict()},
+        **({} if step.in_features is None else {"in_features": step.in_features}),
         **fields(step, _COSTS),
         "receptive_field": _numbers(step.field.size, both),
         "jump": _numbers(step.field.jump, both),
@@ -82,14 +83,19 @@ def table(chain: Chain, returning: tuple[Returning, Returning] | None) -> report
     header = ("layer", "output", "params", "MACs", "FLOPs", "memory", "field", "jump", "start")
     rows = [("input", f"{chain.channels}×{chain.size}", "", "", "", "", "1", "1", "0")]
     for step in chain.steps:
-        counted = step.layer.kind in ("conv", "transpose")
-        costs = (f"{step.parameters:,}", short(step.macs), short(step.flops)) if counted else ("", "", "")
+        counted = step.layer.kind in ("conv", "transpose", "linear")
+        costs = (
+            (f"{step.parameters:,}", short(step.macs), short(step.flops))
+            if counted
+            else (f"{step.parameters:,}" * (step.parameters > 0), "", "")
+        )
         look = (report.pair(step.field.size), report.pair(step.field.jump), report.pair(step.field.start))
         size = memory(step.activation_bytes) if step.activation_bytes else ""
-        rows.append((step.layer.text, f"{step.channels}×{step.size}", *costs, size, *look))
+        text = step.layer.text + (f" (in_features {step.in_features})" if step.in_features is not None else "")
+        rows.append((text, step.shape, *costs, size, *look))
     parameters, macs, flops, activations = map(chain.total, _COSTS.split())
     totals = f"{parameters:,}", short(macs), short(flops), memory(activations)
-    rows.append(("total", f"{chain.steps[-1].channels}×{chain.steps[-1].size}", *totals, "", "", ""))
+    rows.append(("total", chain.steps[-1].shape, *totals, "", "", ""))
     return report.Table(_title(chain, returning), rows, header, len(rows) - 1, frozenset(range(1, len(header))))
 
 

@@ -90,9 +90,11 @@ def overlap_text(found: losses.Overlap, transpose: bool) -> str:
     """How many taps meet at a pixel, in words."""
     text = f"{'an output is reached' if transpose else 'an input is read'} by {_numbers(found.counts)} tap"
     text += "" if found.most == 1 else "s"
-    if not found.inner or (found.least == found.most and not found.checkerboard):
+    if found.least == found.most and not found.checkerboard:
         return text
     how = "even" if not found.checkerboard else "a checkerboard" if transpose else "a checkerboard in its gradient"
+    if not found.inner:
+        return f"{text}; too small to say more (larger sizes: {how})"
     return f"{text}; away from the border {_numbers(found.inner)}: {how}"
 
 

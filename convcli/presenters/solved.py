@@ -106,10 +106,15 @@ def _same(query: Query) -> str:
     return "--p same is for stride 1 only, use --p same-upper" if asked else ""
 
 
-def nothing_found(query: Query, answer: Answer) -> str:
-    """The error for no solution."""
+def nothing_found(query: Query, answer: Answer, further: tuple[str, Solution] | None = None) -> str:
+    """The error for no solution. `further` is an unknown that would give one, and with what."""
     near = ""
     if answer.nearest:
         best = answer.nearest[0]
         near = f"; the nearest is {best.output}, with {options_of(query, best)}"
-    return f"output {query.output} is not possible{near}: {_same(query) or 'change a value, or use ? for more of them'}"
+    remedy = _same(query) or "change a value, or use ? for more of them"
+    if further is not None and not _same(query):
+        name, found = further
+        option = _OPTIONS.get(name, "--hin")
+        remedy = f"use {option} '?', which leads to {options_of(query.asking(name), found)}"
+    return f"output {query.output} is not possible{near}: {remedy}"

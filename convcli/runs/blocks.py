@@ -33,7 +33,7 @@ from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
 from convcli.system import memory
-from convcli.system.context import current
+from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import is_url
 from convcli.system.parallel import workers
@@ -170,6 +170,7 @@ class Run:
         """Open and fit everything. Refuse what cannot be done before anything is written."""
         start = perf_counter()
         how, operation = self.how, self.operation
+        self.stack.enter_context(hushed())  # threads decode
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
         cluster = self._cluster()

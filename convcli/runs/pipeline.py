@@ -44,7 +44,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
         The operation does not fit this picture, or the result does not fit the format. Nothing is computed then.
     """
     ready = prepare(picture, operation, container, policy)
-    _check_memory(ready, operation)
+    check_memory(ready, operation)
     result = engine.run(ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
@@ -92,7 +92,7 @@ def fit(channels: int, white: float, operation: Operation) -> tuple[Layer, ConvS
             f" ({channels} channels × {kernels} kernels)" if layer.outputs == channels * kernels > channels > 1 else ""
         )
         layer = replace(layer, bias=np.array(operation.bias.of(layer.outputs, white, each)))
-    return layer, spec, Finish(parts)
+    return layer, spec, Finish(parts, real=operation.compute.dtype or "float32")
 
 
 def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryError | None:
@@ -240,7 +240,7 @@ def _is_wide(colour: np.dtype[Any], curved: bool, operation: Operation) -> bool:
     return colour == np.float64 and not curved
 
 
-def _check_memory(ready: Prepared, operation: Operation) -> None:
+def check_memory(ready: Prepared, operation: Operation) -> None:
     """Raise an ImageError if a result does not fit into memory while it is reordered for a file, or encoded.
 
     The engine checks the memory for the computation.

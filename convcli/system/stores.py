@@ -1,35 +1,25 @@
 """Files and objects by paths and URLs: ranges of bytes from several threads at once, names, whole objects written.
 
 A path never needs fsspec. A URL (``s3://``, ``https://``) needs it, and for most schemes another package. How it gets its
-credentials is up to fsspec; they are not printed here, and neither are queries of a URL, which may be signatures.
+credentials is up to fsspec; they are not printed here.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any, BinaryIO, Protocol, cast
 
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import files
+from convcli.system.addresses import SCHEMES, Place, place_of, reached, shown
 from convcli.system.names import exists as names_exists
 
-SCHEMES = {
-    "file": "", "memory": "fsspec", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs",
-    "abfs": "adlfs",
-}  # fmt: skip
-"""The schemes of URLs that are taken, and the package that each needs."""
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_USER = re.compile(r"://[^/@\s]*(?::[^@\s]*)?@")
-_ADDRESS = re.compile(r"\S*://\S+")
 _BUFFER_BYTES = 1 << 16
 
 
@@ -49,82 +39,6 @@ class Ranges(Protocol):
     def close(self) -> None:
         """Free what it holds."""
         ...
-
-
-class Place(NamedTuple):
-    """A path, or a URL taken apart."""
-
-    scheme: str  # empty for a path
-    name: str  # the path; or the URL
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is a path."""
-        return not self.scheme
-
-
-def place_of(source: str) -> Place:
-    """Where something lies. A URL of a file becomes a path.
-
-    Raises `ImageError` for a scheme that is not taken, and for a chain of URLs, in which a part could be any scheme.
-    """
-    found = _SCHEME.match(source)
-    what = f"address '{shown(source)}'"
-    if "::" in source and "://" in source:
-        raise ImageError(what, "is a chain of addresses", "name the file itself", "'::' is not taken")
-    if found is None:
-        return Place("", source)
-    scheme = found[1].lower()
-    if scheme not in SCHEMES:
-        raise ImageError(what, f"has the scheme '{scheme}'", f"use a path, or one of {', '.join(SCHEMES)}")
-    if scheme == "file":
-        from urllib.request import url2pathname
-
-        parts = urlsplit(source)
-        return Place("", url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
-    return Place(scheme, scheme + source[len(scheme) :])
-
-
-def is_remote(source: str) -> bool:
-    """Whether it is a URL, of any scheme, other than that of a file."""
-    found = _SCHEME.match(source)
-    return found is not None and found[1].lower() != "file"
-
-
-def shown(source: str) -> str:
-    """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
-    if "://" not in source:
-        return source
-    address, mark, _ = source.partition("?")
-    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
-        address = _USER.sub("://", address)
-    return address + ("?…" if mark else "")
-
-
-@contextmanager
-def reached(source: str, what: str = "input", rule: str = "cannot be read") -> Iterator[None]:
-    """Turn errors of the file system, and of fsspec's packages, into an `ImageError` of one line."""
-    try:
-        yield
-    except (ImageError, MemoryError):
-        raise
-    except Exception as error:  # aiohttp, botocore and others have errors of their own
-        raise _refusal(f"{what} '{shown(source)}'", rule, error, is_remote(source)) from None
-
-
-def _refusal(what: str, rule: str, error: Exception, remote: bool) -> ImageError:
-    if not remote and isinstance(error, (OSError, ValueError)):
-        return files.refusal(what, rule, error)
-    cause = error.__cause__ or error  # fsspec says of every error of http that nothing is there
-    status = getattr(cause, "status", None)
-    if status == 404 or isinstance(cause, FileNotFoundError):
-        return ImageError(what, rule, "check the address", "there is no such object")
-    error = cause if isinstance(cause, Exception) else error
-    if status in (401, 403) or isinstance(error, PermissionError):
-        return ImageError(what, rule, "check your credentials", "access is denied")
-    text = _ADDRESS.sub("…", (str(error).splitlines() or [""])[0]).strip()
-    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return ImageError(what, rule, "check the address and the network", why)
 
 
 def opened(source: str) -> Ranges:
@@ -190,7 +104,7 @@ def names(folder: str) -> Iterator[str]:
         system = file_system(folder)
         head = f"{place.scheme}://"
         for name in _objects(system, system._strip_protocol(place.name)):
-            yield name if _SCHEME.match(name) else head + name.lstrip("/")
+            yield name if "://" in name else head + name.lstrip("/")
 
 
 def _below(folder: str) -> Iterator[str]:

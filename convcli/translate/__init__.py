@@ -1,4 +1,4 @@
-"""The same operation written for other tools: PyTorch, SciPy, OpenCV, ImageMagick, libvips, ONNX.
+"""The same operation written for other tools: PyTorch, SciPy, OpenCV, ImageMagick, libvips, ONNX, Keras.
 
 A module for each tool, called ``for_TOOL``, whose `write` makes the lines of the text of a `Request`.
 """

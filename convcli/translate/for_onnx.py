@@ -19,7 +19,8 @@ def write(request: Request) -> list[str]:
     """The lines of the script."""
     stored = literals.stored(request)
     model = _Model()
-    weight = _weight(request, stored.expression)
+    name, values = request.named
+    weight = script.as_layer(request, literals.array(name, values, stored=stored.expression * (name == "weight")))
     image = "image"
     if request.gray:
         model.constant("gray", f"np.array([[[[g]] for g in [{literals.numbers(script.luma(request))}]]])")
@@ -88,20 +89,6 @@ def _results(request: Request) -> int:
     if not parts:
         return request.layer.outputs
     return request.blocks * sum(part.stop - part.start if part.rule == "none" else 1 for part in parts)
-
-
-def _weight(request: Request, stored: str) -> list[str]:
-    """Lines that make the 4-D ``weight``."""
-    (name, values), channels, transpose = request.named, request.layer.inputs, request.layer.transpose
-    if name == "weight":
-        return literals.array(name, values, stored=stored)
-    lines = literals.array(name, values)
-    if channels == 1:
-        taps = "kernel[None, None]" if name == "kernel" else "kernels[None]" if transpose else "kernels[:, None]"
-        return [*lines, f"weight = {taps}"]
-    taps = name if name == "kernel" or transpose else "kernels[:, None]"
-    across = request.each is None and not transpose
-    return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
 
 
 def _padded(whole: Size, around: Pads, mode: str, model: _Model, image: str) -> str:

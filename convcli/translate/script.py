@@ -107,6 +107,19 @@ def spread(request: Request) -> list[str]:
     ]
 
 
+def as_layer(request: Request, lines: list[str]) -> list[str]:
+    """Lines that make the 4-D ``weight`` of PyTorch's of what `lines` assign: a kernel, kernels, or the weight itself."""
+    name, channels, transpose = request.named[0], request.layer.inputs, request.layer.transpose
+    if name == "weight":
+        return lines
+    if channels == 1:
+        taps = "kernel[None, None]" if name == "kernel" else "kernels[None]" if transpose else "kernels[:, None]"
+        return [*lines, f"weight = {taps}"]
+    taps = name if name == "kernel" or transpose else "kernels[:, None]"
+    across = request.each is None and not transpose
+    return [*lines, f"weight = np.tile({taps}, {(1, channels, 1, 1) if across else (channels, 1, 1, 1)})"]
+
+
 def summed(request: Request) -> list[str]:
     """A line that makes the sum of the channels the only channel, if every kernel is applied to the sum."""
     return ["image = image.sum(axis=0, keepdims=True)"] if request.each is None and request.summed is not None else []

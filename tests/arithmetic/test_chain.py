@@ -103,7 +103,7 @@ def test_documents_say_what_words_do() -> None:
         "conv:k7x5,s2,p3x2,c64,nobias pool:k3,s2,p1,ceil save:a conv:k3,psame,d2,g4 cat:a "
         "transpose:k3,s2,op2=1,in128,c8 upsample:2x1"
     )
-    found, channels = layers.from_document({"in_channels": 1, "layers": tables})
+    found, channels, _ = layers.from_document({"in_channels": 1, "layers": tables})
     assert channels == 1
     plain = lambda layer: {name: getattr(layer, name) for name in layer.__slots__ if name != "text"}
     assert [plain(layer) for layer in found] == [plain(layer) for layer in layers.parse(text)]

@@ -83,6 +83,23 @@ def test_checkerboards(k: int, s: int, interior: tuple[int, int], checkerboard: 
     assert (found.interior, found.checkerboard) == (interior, checkerboard)
 
 
+@given(st.integers(1, 9), st.integers(1, 7), st.integers(1, 7), st.booleans())
+def test_kernel_stride_and_dilation_decide(k: int, s: int, d: int, transpose: bool) -> None:
+    """The verdict is that of a large image, whose taps are counted; a small one does not change it."""
+    spec = ConvSpec(transpose=transpose, stride=Pair(s, s), dilation=Pair(d, d), padding=Pads(1, 1, 1, 1))
+    large = losses.overlap(spec.resolve((200, 200), (k, k)))
+    assert large is not None
+    assert large.checkerboard == (len(large.inner) > 1)
+    for size in range(3, 12):
+        try:
+            small = losses.overlap(spec.resolve((size, size), (k, k)))
+        except GeometryError:
+            continue
+        assert small is not None
+        assert small.checkerboard == large.checkerboard
+        assert not small.inner or small.inner == large.inner
+
+
 def test_the_interior_of_a_small_image() -> None:
     """Two pixels, four taps, stride 1: 1 2 2 2 1, of which the last tap of the first to the first of the last is none."""
     found = losses.overlap(ConvSpec(transpose=True).resolve((2, 2), (4, 4)))

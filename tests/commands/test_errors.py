@@ -231,7 +231,7 @@ OPERATIONS = cases("""
     transpose img.png -k box -s 2 --output-size 5,21   | 5 & 17 to 18
     transpose img.png -k box -s 2 --output-size 17,23  | 23 & 21 to 22
     transpose img.png -k box --output-size 11,12       | 11 & 10
-    transpose img.png -k box -s 2 --output-size 17,21 --op2 1 | 17×21 & output_padding 1 & exclude
+    transpose img.png -k box -s 2 --output-size 17,21 --op2 1 | 17×21 & output_padding 1 & give one
     transpose img.png -k box -p 9                      | 9+9 & at most
     transpose img.png -k box -p same -s 2              | 'same' & same-upper
     transpose img.png -k box --groups 2                | groups 2 & 3
@@ -259,7 +259,7 @@ OPERATIONS = cases("""
     shape --hin 9 --k 3 --op2 1 --p same --s 2         | 'same' & same-upper
     shape --hin 9 --k 3 --transpose --p 9              | 9+9 & at most
     shape --hin 32 --k 3 --s 2 --transpose --output-size 67,67 | 67 & 65 to 66
-    shape --hin 32 --k 3 --s 2 --op2 1 --output-size 66,66 | 66×66 & exclude
+    shape --hin 32 --k 3 --s 2 --op2 1 --output-size 65,65 | 66×66 & output_padding 1 & give one
 """)
 
 

@@ -284,3 +284,20 @@ def test_paddings_that_differ_are_both_shown() -> None:
     assert "W_out" not in same
     assert "H_out = ⌊(9 + 2·1 - 1·(3 - 1) - 1) / 1⌋ + 1 = 9" in differ
     assert "W_out = ⌊(9 + 0 + 2 - 1·(3 - 1) - 1) / 1⌋ + 1 = 9" in differ
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("--hin 2 --k 3 --s 2 --p 1 --op2 1", "too small to say more (larger sizes: a checkerboard)"),
+        ("--hin 3 --k 3 --s 2 --p 1 --op2 1", "away from the border 1, 2 or 4: a checkerboard"),
+        ("--hin 2 --k 4 --s 2 --p 1 --transpose", "too small to say more (larger sizes: even)"),
+        ("--hin 3 --k 3 --s 2", "(larger sizes: a checkerboard in its gradient)"),
+    ],
+)
+def test_small_images_and_checkerboards(line: str, verdict: str) -> None:
+    """Of three pixels, kernel 3, stride 2, the taps are 1 2 1 2 1 1 along an axis; of two they are 1 2 1 1."""
+    assert done("shape", *line.split()).table["overlap"].endswith(verdict)
+    found = done("shape", *line.split(), "--json").json["overlap"]
+    assert found["checkerboard"] == ("checkerboard" in verdict)
+    assert (found["interior"] is None) == ("too small" in verdict or "larger" in verdict)

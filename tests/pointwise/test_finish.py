@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from convcli.pointwise.finish import Finish
@@ -44,3 +45,14 @@ def test_how_many_outputs_are_left(parts: tuple[tuple[int, str], ...], joins: bo
     finish = Finish(parts)
     assert finish.joins == joins
     assert finish.outputs(12) == outputs
+
+
+@pytest.mark.parametrize("rule", ["magnitude", "sum"])
+def test_exact_integers_are_joined_in_the_dtype_that_was_asked_for(rule: str) -> None:
+    """300² + 399² has no root that float32 can hold; the sum of the same is whole."""
+    block = np.array([300, 399], np.int16).reshape(2, 1, 1)
+    want = float(np.hypot(300.0, 399.0)) if rule == "magnitude" else 699.0
+    found = Finish(((2, rule),), real="float64").join(block)
+    assert found.dtype == np.float64
+    assert found.item() == pytest.approx(want, rel=1e-15)
+    assert Finish(((2, rule),)).join(block).dtype == np.float32

@@ -42,6 +42,7 @@ solved: shape --hin ? --win ? --k 3 --s 2 --hout 16 --json
 solved: shape --hin 32 --k 3 --s ? --hout 29 --json
 chained: shape --hin 32 --layers conv:k3,s2 --json
 chained: shape --hin 32 --win 33 --layers conv:k3x5,s2x1,p1 --json
+chained: shape --hin 32 --layers "conv:k3 relu flatten linear:4" --json
 chained: shape --hin 32 --layers "save:a transpose:k4,s2,p1 pool:k2 cat:a" --json
 chain_inputs: shape --hin ? --hout 15 --layers conv:k3,s2 --json
 chain_inputs: shape --hin ? --hout 15 --layers upsample:2 --json

@@ -43,6 +43,7 @@ class File:
         with decoding(source, limit):
             self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
             self.frames = self._pages.total
+            self.others = bool(self._pages.notes)
             page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)
@@ -53,11 +54,9 @@ class File:
             page = self._pages.page(number)
             self._pixels += page.imagelength * page.imagewidth  # pages differ
             check_pixels(self._source, self._pixels, self._limit)
-            said = said_of(page, self._stream, self.frames, first=not number)
-            if number == 0:
-                said = said._replace(notes=(*self._pages.notes, *said.notes))
+            said = said_of(page, self._stream, self.frames, None if number else self._pages.notes)
             planes, lost = self._planes(number, page, said.white or self._full_scale, said.orientation)
-        return whole(planes, page, said, self._source, self._full_scale, lost)
+        return whole(planes, said, self._source, self._full_scale, lost)
 
     def timing(self) -> None:
         """Pages have none."""
@@ -80,8 +79,8 @@ class Said(NamedTuple):
     notes: tuple[str, ...]
 
 
-def said_of(page: Any, stream: BinaryIO, frames: int, first: bool = True) -> Said:
-    """What the tags of a page say, the first or another one of `frames` in a file."""
+def said_of(page: Any, stream: BinaryIO, frames: int, of_file: tuple[str, ...] | None = None) -> Said:
+    """What the tags of a page say, one of `frames` in a file; `of_file` has remarks on the file, if the page is the first."""
     image = _described(page, stream)
     white = as_white(sound(image.getexif().get, SMAX))
     layout = page.parent
@@ -89,25 +88,20 @@ def said_of(page: Any, stream: BinaryIO, frames: int, first: bool = True) -> Sai
     metadata, orientation, notes = metadata_of(image, frames, False, tags or {})
     if tags is None:
         notes = ("its tags are damaged and left out",)
-    notes = (*notes, *(tiff_pixels.remarks_of(page) if first else ()))
+    if of_file is not None:
+        notes = (*of_file, *notes, *tiff_pixels.remarks_of(page))
     return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
 
 
-def whole(
-    planes: Picture, page: Any, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]
-) -> Picture:
+def whole(planes: Picture, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]) -> Picture:
     """The picture of a page, with all that is known of it. `lost` are remarks on its pixels."""
     return completed(planes, source, full_scale, said.metadata, (*lost, *said.notes), said.white is not None)
 
 
 def from_pillow(
-    image: Image.Image,
-    page: Any,
-    white: float | None,
-    source: str,
-    opener: Callable[[], Image.Image],
+    image: Image.Image, page: Any, white: float | None, source: str, opener: Callable[[], Image.Image],
     orientation: int = 1,
-) -> tuple[Picture, tuple[str, ...]]:
+) -> tuple[Picture, tuple[str, ...]]:  # fmt: skip
     """A page that Pillow decodes, upright, and what was lost of it. `opener` opens the image again."""
     # Pillow turns it upright, unless the tag is of another type than it should be
     left = 1 if isinstance(image.getexif().get(ORIENTATION, 1), int) else orientation
@@ -122,8 +116,6 @@ def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | Non
     """A page as Pillow opens it; None if that does not know its kind, or does not give all of its samples and bits."""
     if tiff_pixels.has_bands(page) or tiff_pixels.is_beyond_libtiff(page):
         return None
-    if page.parent.is_bigtiff and page.parent.byteorder == ">":  # which it takes for a TIFF of 32 bits
-        return None
     with suppress(SyntaxError, LookupError, TypeError, struct.error):  # so it says that it does not know it
         image = opener()
         tags: Any = getattr(image, "tag_v2", {})
@@ -133,12 +125,12 @@ def by_pillow(page: Any, opener: Callable[[], Image.Image]) -> Image.Image | Non
     return None
 
 
-def opened(stream: BinaryIO, number: int = 0) -> Image.Image:
-    """A page as Pillow opens it."""
+def opened(stream: BinaryIO, directory: int = 0) -> Image.Image:
+    """A page as Pillow opens it, by the number of its directory."""
     stream.seek(0)
     image: Image.Image = _pillows()(stream)
-    if number:
-        image.seek(number)
+    if directory:
+        image.seek(directory)
     return image
 
 

@@ -11,6 +11,7 @@ import re
 import struct
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from copy import copy
 from itertools import accumulate
 from math import prod
@@ -64,8 +65,20 @@ class Pages(NamedTuple):
         return page
 
 
-def pages_of(file: Any) -> Pages:
+def holds(page: Any, count: int) -> bool:
+    """Whether as many pictures of the same kind follow one another in the file."""
+    return bool(
+        page.nbytes
+        and page.is_contiguous
+        and tiff_pixels.is_direct(page)
+        and page.dataoffsets[0] + count * page.nbytes <= page.parent.filehandle.size
+    )
+
+
+def pages_of(file: Any, has: Callable[[Any, int], bool] = holds) -> Pages:
     """The pages of a file that tifffile has opened. Copies of reduced size and masks are none, unless there is nothing else.
+
+    `has` says whether the file has as many pictures as a page declares.
 
     Raises `ValueError` or `struct.error` if a directory is missing or damaged.
     """
@@ -88,7 +101,7 @@ def pages_of(file: Any) -> Pages:
         kept, stacks, left_out = [*range(count)], [1] * count, Counter()
     notes = []
     for place, declared in enumerate(stacks):
-        if declared > 1 and not _holds(directories[kept[place]], declared):
+        if declared > 1 and not has(directories[kept[place]], declared):
             stacks[place] = 1
             notes.append(f"it declares {declared} pictures behind one directory, and only the first is read")
     for kind, (one, many) in _LEFT_OUT.items():
@@ -147,13 +160,3 @@ def _shaped(page: Any) -> int:
     """What tifffile declares, if it has written one directory for all."""
     said = json.loads(page.shaped_description.rstrip("\0"))
     return prod(said["shape"]) // prod(page.shape) if said.get("truncated") else 1
-
-
-def _holds(page: Any, count: int) -> bool:
-    """Whether as many pictures of the same kind follow one another in the file."""
-    return bool(
-        page.nbytes
-        and page.is_contiguous
-        and tiff_pixels.is_direct(page)
-        and page.dataoffsets[0] + count * page.nbytes <= page.parent.filehandle.size
-    )

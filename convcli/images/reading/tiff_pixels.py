@@ -69,6 +69,7 @@ def is_beyond_libtiff(page: Any) -> bool:
         or (page.compression in JPEGS and page.bitspersample > 12)
         or (page.sampleformat == 2 and page.bitspersample == 8)
         or (page.photometric == PALETTE and page.samplesperpixel > 1)
+        or (page.parent.is_bigtiff and page.parent.byteorder == ">")  # which Pillow takes for a TIFF of 32 bits
     )
 
 
@@ -141,7 +142,7 @@ def codec_needed(page: Any, source: str) -> Iterator[None]:
 
 
 def usable(array: Array | None, page: Any, source: str) -> Array:
-    """The samples of a page, if they are of a kind that pictures are. Raises `ImageError`."""
+    """The samples of a page, if they are of a kind that pictures are; colours of a palette as RGB. Raises `ImageError`."""
     what, name = f"input '{source}'", getattr(page.photometric, "name", page.photometric)
     if array is not None and page.photometric == PALETTE and page.bitspersample in (8, 16) and array.dtype.kind == "u":
         return _coloured(array, page.colormap)

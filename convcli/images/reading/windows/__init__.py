@@ -12,6 +12,7 @@ from convcli.images.picture import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
 from convcli.system import stores
+from convcli.system.addresses import is_remote, shown
 from convcli.system.stores import Ranges
 
 CACHE_BYTES = 64 << 20
@@ -53,7 +54,7 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
 
 def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int) -> Any:
     """A file of one object, by its first bytes."""
-    head, name = ranges.read(0, 16), stores.shown(source)
+    head, name = ranges.read(0, 16), shown(source)
     if not head:
         raise ImageError(f"input '{name}'", "is empty", "name a file with an image")
     row = formats.row_of_head(head)
@@ -65,7 +66,7 @@ def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: 
 
 def is_zarr(source: str) -> bool:
     """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata."""
-    if not (stores.is_folder(source) or (stores.is_remote(source) and ".zarr" in source)):
+    if not (stores.is_folder(source) or (is_remote(source) and ".zarr" in source)):
         return False
     from convcli.images.reading.windows import zarr_chunks
 

@@ -19,7 +19,8 @@ from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.refusals import convert, damaged
 from convcli.pointwise import Array
 from convcli.system import npy, stores
-from convcli.system.stores import Ranges, shown
+from convcli.system.addresses import shown
+from convcli.system.stores import Ranges
 
 _PIECE_BYTES = 4 << 20
 """Bytes of whole lines that are read at a time."""

@@ -23,7 +23,7 @@ from convcli.images.reading.windows.refusals import damaged
 from convcli.images.reading.windows.zarr_axes import Axes, Level, axes_of, levels
 from convcli.pointwise import Array
 from convcli.system import stores
-from convcli.system.stores import shown
+from convcli.system.addresses import place_of, shown
 
 KEYS = ("zarr.json", ".zarray", ".zgroup")
 """One of these is in the folder of every array and group."""
@@ -187,7 +187,7 @@ def _store(source: str) -> Any:
     """A store of zarr's that is only read."""
     from zarr.storage import FsspecStore, LocalStore
 
-    place = stores.place_of(source)
+    place = place_of(source)
     if place.is_local:
         return LocalStore(place.name, read_only=True)
     system = stores.file_system(source, asynchronous=True)

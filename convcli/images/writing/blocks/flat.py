@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +14,8 @@ from convcli.images.writing import netpbm
 from convcli.images.writing.blocks import Layout, Receipt
 from convcli.pointwise import Array
 from convcli.system import npy
-from convcli.system.parts import File, Joined, Part, telling
+from convcli.system.parts import Joined, Part, telling
+from convcli.system.shared_file import File
 
 
 class _Order(NamedTuple):
@@ -27,11 +26,6 @@ class _Order(NamedTuple):
     itemsize: int
     planes: Callable[[Array], Array]  # pixels ``(H, W, C)`` in that order
     note: str = ""
-
-    @property
-    def bytes(self) -> int:
-        """The size of the file."""
-        return len(self.head) + prod(self.shape) * self.itemsize
 
     def write(self, file: File, rows: range, columns: range, pixels: Array) -> None:
         """Write a block: row after row or, where it has whole rows, plane after plane."""
@@ -76,12 +70,11 @@ class Target:
         self._part = Part(layout.target, layout.source, layout.replace)
 
     def begin(self) -> None:
-        """Make the file, of its full size."""
+        """Make the file."""
         self._part.begin()
         with telling(self._target):
             self._file = File(self._part.descriptor)
             self._file.write(self._order.head, 0)
-            os.truncate(self._part.descriptor, self._order.bytes)
 
     def resume(self) -> None:
         """Go on with the file as it is."""

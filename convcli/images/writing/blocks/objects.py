@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from convcli.errors import ImageError
 from convcli.images.writing.blocks import Layout
-from convcli.system import files, names, stores
+from convcli.system import addresses, files, names, stores
 from convcli.system.parts import Part, nothing_left, telling
 
 ROOT = "zarr.json"
@@ -55,7 +55,7 @@ class Objects(Protocol):
 
 def objects_of(layout: Layout) -> Objects:
     """The objects of a layout's target."""
-    if stores.is_remote(layout.target):
+    if addresses.is_remote(layout.target):
         return _Remote(layout)
     return _Local(layout)
 
@@ -64,7 +64,7 @@ class _Local:
     """A folder."""
 
     def __init__(self, layout: Layout) -> None:
-        self._target = stores.place_of(layout.target).name
+        self._target = addresses.place_of(layout.target).name
         self._part = Part(self._target, layout.source, layout.replace, folder=True)
 
     def begin(self) -> None:
@@ -133,10 +133,10 @@ class _Remote:
         with self.telling():
             found = self._found()
             if ROOT in found and not self._replace:
-                raise names.exists(stores.shown(self._target))
+                raise names.exists(addresses.shown(self._target))
             if found and not found & {*_ROOTS, "0"}:
                 rule = "has something else than a Zarr in it"
-                raise ImageError(f"output '{stores.shown(self._target)}'", rule, "use another name")
+                raise ImageError(f"output '{addresses.shown(self._target)}'", rule, "use another name")
             if found:
                 self._system.rm(self._target, recursive=True)
 
@@ -151,9 +151,9 @@ class _Remote:
     def resume(self) -> None:
         with self.telling():
             if not self._replace and self._system.exists(self._url(ROOT)):
-                raise names.exists(stores.shown(self._target))
+                raise names.exists(addresses.shown(self._target))
             if not self._system.exists(self._url(_FIRST)):
-                raise nothing_left(stores.shown(self._target), "unfinished Zarr")
+                raise nothing_left(addresses.shown(self._target), "unfinished Zarr")
 
     def check(self) -> None:
         with self.telling():
@@ -170,7 +170,7 @@ class _Remote:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        with stores.reached(self._target, "output", "cannot be written"):
+        with addresses.reached(self._target, "output", "cannot be written"):
             yield
 
     def commit(self, root: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 from convcli.images.reading.windows.declared import declared_pixels
 
 
-@pytest.mark.parametrize("coding", ["jpeg2k", "png", "lerc"])
+@pytest.mark.parametrize("coding", ["jpeg", "jpeg2k", "png", "lerc"])
 @pytest.mark.parametrize("container", [True, False])
 def test_real_ones(coding: str, container: bool) -> None:
     pixels = np.zeros((12, 34), np.uint8)
@@ -21,4 +21,5 @@ def test_real_ones(coding: str, container: bool) -> None:
 def test_others() -> None:
     assert declared_pixels(b"") is None
     assert declared_pixels(b"\xff\xd8\xff\xe0 a JPEG") is None
+    assert declared_pixels(b"\xff\xd8\xff\xe0\0\2no") is None
     assert declared_pixels(b"Lerc2 " + struct.pack("<i", 6)) is None

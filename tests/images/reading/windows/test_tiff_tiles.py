@@ -18,7 +18,7 @@ from PIL import Image
 
 from convcli import extras, images
 from convcli.errors import ImageError
-from convcli.images.reading.windows import opened_windows, tiff_tiles
+from convcli.images.reading.windows import opened_windows, tiff_places
 from support.windows import as_the_reader, known, pixels_of
 
 H, W = 70, 83
@@ -218,9 +218,24 @@ def test_reduced_pictures_and_masks_are_no_pages(tmp_path: Path) -> None:
         to.write(SMOOTH[..., 0], photometric="minisblack", tile=(32, 32), metadata=None, subfiletype=1)
     with tifffile.TiffFile(path, mode="r+") as there:
         there.pages[2].tags[254].overwrite(4)  # a mask
-    file = opened_windows(str(path))
-    assert (file.scene.notes, file.scene.metadata.frames) == ((), 1)
-    np.testing.assert_array_equal(file.read(slice(None), slice(None)), np.moveaxis(SMOOTH, -1, 0))
+    file = as_the_reader(path)
+    assert file.scene.metadata.frames == 1
+    assert "2 reduced copies of the picture are left out" in file.scene.notes
+
+
+@pytest.mark.parametrize("kind", ["imagej", "shaped", "cut"])
+def test_pictures_behind_one_directory(kind: str, tmp_path: Path) -> None:
+    """The first of those that are there."""
+    path = tmp_path / "in.tif"
+    stack = np.stack([SMOOTH[..., 0]] * 5).astype(np.uint16)
+    if kind != "imagej":
+        tifffile.imwrite(path, stack, photometric="minisblack", truncate=True)
+    else:
+        tifffile.imwrite(path, stack, imagej=True)
+    if kind == "cut":
+        path.write_bytes(path.read_bytes()[: -2 * H * W])
+    file = as_the_reader(path, *some(1))
+    assert file.scene.metadata.frames == (1 if kind == "cut" else 5)
 
 
 def test_turned_pixels_are_refused(tmp_path: Path) -> None:
@@ -382,7 +397,7 @@ def test_directories_in_a_circle_and_beyond_the_end(tmp_path: Path) -> None:
     following(path, first)
     refused(path, "its directories follow each other in a circle")
     following(path, 1 << 31)
-    refused(path, "page 2 is missing")
+    refused(path, "page 1 is missing")
 
 
 def test_a_chain_of_directories_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,7 +539,7 @@ def test_threads_read_the_same(coding: str | None, tmp_path: Path) -> None:
 
 def test_a_strip_that_is_not_compressed_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One strip may be the whole picture, of any size."""
-    monkeypatch.setattr(tiff_tiles, "_ROWS_BYTES", 1000)
+    monkeypatch.setattr(tiff_places, "_ROWS_BYTES", 1000)
     path = tmp_path / "in.tif"
     for rows in (H, 32, 30, 7):
         for separate in (False, True):

@@ -329,6 +329,16 @@ def test_the_unfinished_output_is_as_private_as_the_input(tmp_path: Path, umask:
         target.abandon()
 
 
+def test_the_unfinished_output_is_private_where_one_is_replaced(tmp_path: Path, umask: None) -> None:
+    layout = layout_for(tmp_path, "TIFF", PIXELS)
+    Path(layout.target).touch()
+    Path(layout.target).chmod(0o644)
+    target = block_target(layout)
+    target.begin()
+    assert (tmp_path / ".picture.tif.part").stat().st_mode & 0o777 == 0o600
+    target.abandon()
+
+
 @every_container
 def test_what_workers_get_is_small(container: str, tmp_path: Path) -> None:
     layout = layout_for(
@@ -382,3 +392,20 @@ def test_a_full_disk(container: str, small_disk: Path) -> None:
 def test_settings_of_both_writers_are_the_same() -> None:
     """A layout has a compression where an ordinary writer's settings have one."""
     assert set(Settings._fields) & set(Layout._fields) == {"compression"}
+
+
+@pytest.mark.parametrize("container", ["TIFF", "NPY", "PPM"])
+def test_what_a_worker_puts_is_on_the_disk(container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its receipt is handed over: its machine may be lost. In this process nobody waits."""
+    synced = []
+    usual = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append(descriptor), usual(descriptor)))
+    layout = layout_for(tmp_path, container, PIXELS)
+    target, other = block_target(layout), worker(layout)
+    target.begin()
+    put(target, PIXELS, BLOCKS[:2])
+    assert synced == []
+    put(other, PIXELS, BLOCKS[:2])
+    assert len(synced) == 2
+    other.close()
+    target.abandon()
