@@ -113,6 +113,16 @@ def number(name: str, value: Any) -> float:
     return found
 
 
+def divisor(value: Any) -> float | str | None:
+    """A number other than 0, ``sum`` or ``abs``."""
+    if value is None or (isinstance(value, str) and value in ("sum", "abs")):
+        return value
+    found = number("divisor", value)
+    if found == 0:
+        raise ConvError(f"{param('divisor')} {value!r}", "is 0", "use another number, 'sum' or 'abs'")
+    return found
+
+
 def bias(value: Any) -> Bias | None:
     """The bias: None, a number, a text such as ``50%``, or one of them for each output channel."""
     if value is None:

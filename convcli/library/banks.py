@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from pathlib import PurePath
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -19,7 +20,6 @@ from convcli.library import arguments
 from convcli.library.boundary import public
 from convcli.library.pictures import host
 from convcli.system.context import current
-from convcli.vocabulary import CHANNELS, COMBINES, LAYOUTS
 from convcli.windows import Array
 
 T = TypeVar("T")
@@ -27,8 +27,8 @@ T = TypeVar("T")
 KEPT_BYTES = 1 << 16
 """Kernels up to this size are kept for the next call."""
 
-MOST_KEPT = 64
-"""The most things of a kind that are kept. The oldest is dropped."""
+MOST_KEPT, LARGEST_KEPT = 64, 1 << 18
+"""The most things of a kind that are kept, and the most bytes of each. The oldest is dropped."""
 
 
 class Kept:
@@ -38,17 +38,16 @@ class Kept:
         self._things: dict[Hashable, Any] = {}
         self._lock = Lock()
 
-    def get(self, key: Hashable | None, make: Callable[[], T]) -> T:
-        """The thing with this key. `make` makes it if it is missing; None: always."""
-        if key is None:
-            return make()
-        found = self._things.get(key)
+    def get(self, key: Hashable | None, make: Callable[[], T], size: Callable[[T], int]) -> T:
+        """The thing with this key. `make` makes it if it is missing; `size` gives its bytes. None as a key: it is not kept."""
+        found = None if key is None else self._things.get(key)
         if found is None:
             found = make()
-            with self._lock:
-                while len(self._things) >= MOST_KEPT:
-                    self._things.pop(next(iter(self._things)))
-                self._things[key] = found
+            if key is not None and size(found) <= LARGEST_KEPT:
+                with self._lock:
+                    while len(self._things) >= MOST_KEPT:
+                        self._things.pop(next(iter(self._things)))
+                    self._things[key] = found
         made: T = found
         return made
 
@@ -88,6 +87,7 @@ def given(kernel: Any) -> Given:
     return Given((), array, key)
 
 
+@lru_cache(maxsize=256)
 def _is_file(spec: str) -> bool:
     """Whether a SPEC may name a file, which can change between two calls."""
     return PurePath(spec.strip()).suffix.lower() in (*FILES, *ENDINGS)
@@ -134,8 +134,9 @@ def _numbers(values: Any) -> Array:
 
 
 def weights_of(
-    kernel: Given, transpose: bool, groups: int, channels: Any, combine: Any, divisor: Any, layout: Any
-) -> Weights:
+    kernel: Given, transpose: bool, groups: int, channels: str | None, combine: str | None, divisor: float | str | None,
+    layout: str | None,
+) -> Weights:  # fmt: skip
     """The kernels as a bank or as weights.
 
     Raises
@@ -143,14 +144,6 @@ def weights_of(
     ConvError
         A kernel cannot be built, or the arguments do not fit to what is given.
     """
-    if channels is not None:
-        arguments.word("channels", channels, CHANNELS)
-    if combine is not None:
-        arguments.word("combine", combine, COMBINES)
-    if layout is not None:
-        arguments.word("layout", layout, LAYOUTS)
-    if divisor is not None and not (isinstance(divisor, str) and divisor in ("sum", "abs")):
-        divisor = _divisor(divisor)
     if kernel.array is not None and kernel.array.ndim == 4:
         for name, value in (("channels", channels), ("combine", combine), ("divisor", divisor)):
             if value is not None:
@@ -160,14 +153,12 @@ def weights_of(
     if layout is not None:
         raise ConvError(param("layout", layout), "is for 4-D weights", "leave it out")
     key = None if kernel.key is None else (kernel.key, combine, divisor)
-    return current().kept(_Banks, _Banks).get(key, lambda: Weights(_bank(kernel, combine, divisor), None))
+    return current().kept(_Banks, _Banks).get(key, lambda: Weights(_bank(kernel, combine, divisor), None), _size)
 
 
-def _divisor(value: Any) -> float:
-    number = arguments.number("divisor", value)
-    if number == 0:
-        raise ConvError(f"{param('divisor')} {value!r}", "is 0", "use another number, 'sum' or 'abs'")
-    return number
+def _size(weights: Weights) -> int:
+    """The bytes of a bank."""
+    return 0 if weights.bank is None else sum(one.values.nbytes for one in weights.bank.kernels)
 
 
 def _bank(kernel: Given, combine: str | None, divisor: float | str | None) -> Bank:
@@ -245,7 +236,7 @@ def kernel(spec: str, *, divisor: float | str | None = None) -> NDArray[np.float
     """
     if not isinstance(spec, str):
         raise KernelError(f"{param('spec')} {spec!r}"[:80], "is not text", "use a SPEC such as 'gaussian:2'")
-    bank = weights_of(given(spec), False, 1, None, None, divisor, None).bank
+    bank = weights_of(given(spec), False, 1, None, None, arguments.divisor(divisor), None).bank
     assert bank is not None
     values: NDArray[np.float64] = bank.values.copy()
     return values[0] if len(values) == 1 else values

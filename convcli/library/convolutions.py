@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, TypeVar, overload
 
 from numpy.typing import DTypeLike, NDArray
@@ -12,6 +13,7 @@ from convcli.library import arguments, banks, operations, pictures
 from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
 from convcli.library.boundary import public
 from convcli.library.operations import Asked
+from convcli.system.context import Context, within
 
 Out = TypeVar("Out")
 
@@ -241,7 +243,9 @@ def _computed(image: Any, kernel: Any, asked: Asked, channel_axis: Any, out: Any
         return writing.written(taken, given, asked, out, client)
     source, form, _ = taken
     fitted = operations.fitted(given, asked, source, form)
-    result = engine.run(source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
+    large = fitted.layer.weight.nbytes > banks.LARGEST_KEPT
+    with within(Context()) if large else nullcontext():  # what is made for large weights is not kept
+        result = engine.run(source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     array = result.array
     if asked.range is not None and fitted.finish.dtype is None:
         array = operations.ranged(array, asked.range, fitted.white)

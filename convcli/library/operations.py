@@ -19,7 +19,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, weights_for
 from convcli.pointwise.ranges import extremes
 from convcli.system.context import current
-from convcli.vocabulary import BACKENDS, DTYPES, RANGES
+from convcli.vocabulary import BACKENDS, CHANNELS, COMBINES, DTYPES, LAYOUTS, PLANS, RANGES
 from convcli.windows import Array, Source
 
 STORED = ("uint8", "uint16")
@@ -73,8 +73,12 @@ def asked(
         (threads,) = arguments.integers("threads", threads, (1,))
         if threads < 1:
             raise ConvError(f"{param('threads')} {threads}", "is below 1", "use a positive integer, or leave it out")
-    if backend != "auto":
-        arguments.word("backend", backend, ("auto", *BACKENDS))
+    for name, value, words in (
+        ("backend", backend, ("auto", *BACKENDS)), ("layout", layout, LAYOUTS), ("channels", channels, CHANNELS),
+        ("combine", combine, COMBINES), ("plan", plan, PLANS),
+    ):  # fmt: skip
+        if value is not None:
+            arguments.word(name, value, words)
     kind, stored = arguments.dtype_name(dtype), None
     if kind in STORED:
         kind, stored = None, kind
@@ -84,8 +88,9 @@ def asked(
     white = None if full_scale is None else arguments.number("full_scale", full_scale)
     if white is not None and white <= 0:
         raise ConvError(param("full_scale", full_scale), "is not above 0", "use the value of white")
-    compute = Compute(backend, _device(device), kind, threads, plan)
-    return Asked(spec, arguments.bias(bias), layout, channels, combine, divisor, compute, _range(range), white, stored)
+    compute = Compute(backend or "auto", _device(device), kind, threads, plan)
+    by = arguments.divisor(divisor)
+    return Asked(spec, arguments.bias(bias), layout, channels, combine, by, compute, _range(range), white, stored)
 
 
 def _device(device: Any) -> str:
@@ -131,7 +136,12 @@ def fitted(kernel: Given, wanted: Asked, source: Source, form: Form, out: np.dty
             None if out is None else out.str,
         )
     found = current().kept(_Operations, _Operations)
-    return found.get(key, lambda: _fitted(kernel, wanted, channels, dtype, form, out))
+    return found.get(key, lambda: _fitted(kernel, wanted, channels, dtype, form, out), _size)
+
+
+def _size(made: Fitted) -> int:
+    """The bytes of the weights."""
+    return made.layer.weight.nbytes
 
 
 def _fitted(

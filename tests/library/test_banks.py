@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +121,23 @@ def test_files_are_read_again(parsed: list[str], tmp_path: Path) -> None:
 def test_what_is_kept_is_bounded() -> None:
     kept = banks.Kept()
     for number in range(3 * banks.MOST_KEPT):
-        assert kept.get(number, lambda number=number: (number,)) == (number,)
+        assert kept.get(number, lambda number=number: (number,), len) == (number,)
     assert len(kept._things) == banks.MOST_KEPT
-    assert kept.get(None, lambda: 1) == 1
+    assert kept.get(None, lambda: (1,), len) == (1,)
+    assert kept.get("large", lambda: (1,), lambda _: banks.LARGEST_KEPT + 1) == (1,)
     assert len(kept._things) == banks.MOST_KEPT
     assert banks.given(np.ones((200, 200))).key is None
+
+
+def test_nothing_large_is_kept() -> None:
+    """Neither kernels nor what the engine makes of them."""
+    boundary.forget()
+    tracemalloc.start()
+    try:
+        convcli.conv2d(np.ones((64, 64)), "gaussian:60", padding="same")
+        convcli.conv2d(np.ones((64, 64, 64), np.float32), np.ones((64, 64, 3, 3)), padding=1, channel_axis=0)
+        gc.collect()
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1 << 22 < peak
