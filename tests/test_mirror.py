@@ -63,6 +63,10 @@ THEMES = {
         "catalogue": "every named kernel",
         "libraries": "the values of libraries that have our kernels",
     },
+    "library": {
+        "examples": "docstrings, docs/python.md, a notebook, and every name",
+        "ports": "snippets of other libraries",
+    },
     "runs": {
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",

@@ -128,6 +128,14 @@ def load(
         ready = pipeline.prepare(one, operation, TENSOR, policy)
         pipeline.check_memory(ready, operation)
         notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
+    return fitted(source, picture, one, operation, ready, item, notes)
+
+
+def fitted(
+    source: str, picture: Picture, one: Picture, operation: Operation, ready: pipeline.Prepared, item: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Subject:  # fmt: skip
+    """An operation that is fitted to a picture: to `one` of a batch, or to all of it."""
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)
     image = ready.source(one).read(0)
