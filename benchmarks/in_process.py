@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import convcli
 from convcli import engine
 from convcli.convspec import ConvSpec
 from convcli.engine import Compute
@@ -52,6 +53,66 @@ def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
     for title, small in (("gray 512²", photo[:512, :512, :1]), ("RGB 64²", photo[:64, :64])):
         yield _gaussian(np.ascontiguousarray(small), 2, cv2, f"{title}, ", 1.5)
         yield _filter(f"{title}, disk 31×31", small, disk, 1.5, cv2)
+    yield from _library_rows(photo, random(3), cv2)
+
+
+def _library_rows(photo: NDArray[np.uint8], dense: NDArray[np.float64], cv2: Any) -> Iterator[Line]:
+    """Calls of the Python library, as programs make them: from an array ``(H, W, C)`` to an array of the same type."""
+    for title, image in (("12 MP RGB", photo), ("RGB 64²", np.ascontiguousarray(photo[:64, :64]))):
+        yield _library_filter(f"convcli.conv2d, {title}, 3×3 dense", image, dense, cv2)
+        yield _library_gaussian(f"convcli.conv2d, {title}, Gaussian σ=2", image, cv2)
+    gray = np.ascontiguousarray(photo[:64, :64, 0]).astype(np.float32)
+    layer, spec, compute = Layer.of(dense[np.newaxis, np.newaxis], _same()), _same(), Compute(dtype="float32")
+    ours = lambda: convcli.conv2d(gray, dense, padding="same-upper", padding_mode="reflect")
+    engines = lambda: engine.run(gray[np.newaxis], layer, spec, compute)
+    peers: dict[str, Work] = {"the engine's own call": engines}
+    if find_spec("scipy"):
+        from scipy.ndimage import correlate
+
+        peers["SciPy correlate"] = lambda: correlate(gray, dense, mode="mirror")
+    yield "convcli.conv2d, gray 64² of float32, 3×3 dense", ours, peers, 2.0
+
+
+def _library_filter(name: str, image: NDArray[np.uint8], kernel: NDArray[np.float64], cv2: Any) -> Line:
+    import torch
+    import torch.nn.functional as F
+    from scipy.ndimage import correlate
+
+    weight = torch.tensor(kernel, dtype=torch.float32).repeat(3, 1, 1, 1)
+
+    def with_torch() -> object:
+        with torch.inference_mode():
+            x = F.pad(torch.from_numpy(image).permute(2, 0, 1)[None].float(), (1, 1, 1, 1), mode="reflect")
+            return F.conv2d(x, weight, groups=3).round_().clamp_(0, 255).to(torch.uint8)
+
+    peers: dict[str, Work] = {
+        "SciPy correlate": lambda: correlate(image, kernel[..., np.newaxis], mode="mirror"),
+        "torch conv2d": with_torch,
+    }
+    if cv2:
+        peers["OpenCV filter2D"] = lambda: cv2.filter2D(image, -1, kernel)
+    return name, _library_call(image, kernel), peers, 1.5
+
+
+def _library_gaussian(name: str, image: NDArray[np.uint8], cv2: Any) -> Line:
+    from scipy.ndimage import gaussian_filter
+
+    peers: dict[str, Work] = {
+        "SciPy gaussian_filter": lambda: gaussian_filter(image, (2, 2, 0), mode="mirror", truncate=3)
+    }
+    if cv2:
+        peers["OpenCV GaussianBlur"] = lambda: cv2.GaussianBlur(image, (13, 13), 2)
+    if find_spec("skimage"):
+        from skimage.filters import gaussian
+
+        peers["scikit-image gaussian"] = lambda: gaussian(image, 2, mode="mirror", truncate=3, channel_axis=-1)
+    return name, _library_call(image, "gaussian:2"), peers, 1.5
+
+
+def _library_call(image: NDArray[np.uint8], kernel: str | NDArray[np.float64]) -> Work:
+    return lambda: convcli.conv2d(
+        image, kernel, padding="same", padding_mode="reflect", channel_axis=-1, dtype="uint8", range="clip"
+    )
 
 
 def _cv2() -> Any:

@@ -59,6 +59,7 @@ _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
     "imagecodecs": "TIFF files with other compressions",
     "astropy": "FITS files",
+    "distributed": "clusters of Dask",
     "zarr": "Zarr and OME-Zarr",
     "fsspec": "pictures behind URLs",
     "aiohttp": "http:// and https://",
@@ -103,12 +104,19 @@ def take() -> Inventory:
         readable_in_blocks=formats.readable_in_blocks(),
         environment={name: value for name, value in sorted(os.environ.items()) if name.startswith("CONVCLI_")},
         problems=(*_outdated(packages), *failure),
-        missing=tuple(map(_how, absent)),
+        missing=_how(absent),
     )
 
 
-def _how(name: str) -> str:
-    return f"{name} is not installed; it is for {_USES[name]}: {extras.how_to_get(name)}{_REMARKS.get(name, '')}"
+def _how(absent: list[str]) -> tuple[str, ...]:
+    """A line for each extra that lacks packages: what these are for, and how to get them."""
+    said = []
+    for extra in dict.fromkeys(extras.EXTRAS[name] for name in absent):
+        names = [name for name in absent if extras.EXTRAS[name] == extra]
+        what, them = ("is", "it is") if len(names) == 1 else ("are", "they are")
+        uses, how = ", ".join(_USES[name] for name in names), extras.how_to_get(names[0])
+        said.append(f"{', '.join(names)} {what} not installed; {them} for {uses}: {how}{_REMARKS.get(names[0], '')}")
+    return tuple(said)
 
 
 def _bounds() -> dict[str, str]:

@@ -141,6 +141,43 @@ def test_modules_load_what_they_need(module: str, allowed: set[str], tmp_path: P
     assert loaded(code, tmp_path) <= allowed
 
 
+@pytest.mark.parametrize(
+    ("call", "allowed"),
+    [
+        ("convcli.output_size((9, 9), 3, stride=2, padding='same-upper')", set()),
+        ("dir(convcli)", set()),
+        ("convcli.kernel('gaussian:2')", {"numpy"}),
+        ("convcli.conv2d(__import__('numpy').ones((64, 64)), 'sobel', padding='same')", {"numpy"}),
+        ("convcli.conv_transpose2d(__import__('numpy').ones((8, 8)), 'bilinear:2', stride=2)", {"numpy"}),
+        ("convcli.plan((3, 64, 64), 'sobel')", {"numpy"}),
+        ("convcli.explain(__import__('numpy').ones((8, 8)), 'sobel', (0, 0)).svg", {"numpy", "PIL"}),
+        ("convcli.animate(5, 3).svg", {"numpy", "PIL"}),
+    ],
+)
+def test_the_library_loads_what_it_needs(call: str, allowed: set[str], tmp_path: Path) -> None:
+    names = "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    assert loaded(f"import sys, convcli\n{call}\n{names}", tmp_path) <= allowed
+
+
+def test_importing_the_library_costs_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys, convcli\nassert not [name for name in sys.modules if name.startswith('convcli.')]\n"
+        "print('none', file=sys.stderr)"
+    )
+    assert loaded(code, tmp_path) == set()
+
+
+def test_the_library_and_the_command_line_do_not_know_each_other() -> None:
+    face = {"cli", "commands", "options", "folding", "parameters", "presenters", "commandline", "report"}
+    for name, found in SOURCES.items():
+        used = {module.split(".")[1] for module, _ in found if module.startswith("convcli.")}
+        own = name.partition("/")[0].removesuffix(".py")
+        if own == "library":
+            assert not used & face, name
+        elif own != "__init__":
+            assert "library" not in used, name
+
+
 def test_every_name_of_a_package_that_imports_late() -> None:
     from convcli import images
 
@@ -244,7 +281,7 @@ LAYERS = [
     {"presenters"},
     {"parameters"},
     {"options", "folding"},
-    {"commands"},
+    {"commands", "library"},
     {"cli"},
     {"__main__"},
 ]
@@ -305,8 +342,9 @@ RUNS = [
     {"pipeline", "journal"},
     {"montage", "preview", "comparison_input", "block_work"},
     {"single"},
-    {"blocks"},
+    {"blocks", "stream"},
     {"batch"},
+    {"portions"},
 ]
 """The same within `convcli.runs`."""
 

@@ -38,6 +38,7 @@ THEMES = {
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "given_ranges": "--range LO,HI, in every kind of file",
         "interrupted": "Ctrl-C at any moment",
         "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
@@ -62,13 +63,18 @@ THEMES = {
         "catalogue": "every named kernel",
         "libraries": "the values of libraries that have our kernels",
     },
+    "library": {
+        "examples": "docstrings, docs/python.md, a notebook, and every name",
+        "ports": "snippets of other libraries",
+    },
     "runs": {
         "cluster": "pictures in blocks on a Dask cluster",
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
-        "remote": "pictures behind addresses",
         "output_format": "--format for folders and templates",
+        "soak": "very many files on a cluster whose workers are killed",
+        "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {
         "shells": "ImageMagick and vips",

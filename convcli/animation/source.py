@@ -70,11 +70,16 @@ def with_values(
         There is no such channel, or the animation would be too large.
     """
     plane = _plane(picture, channel, name)
+    notes = picture.notes if picture.alpha is None else (*picture.notes, "alpha is left out")
+    return *of_plane(plane, weights, spec), notes
+
+
+def of_plane(plane: NDArray[np.float64], weights: NDArray[np.float64], spec: ConvSpec) -> tuple[Timeline, Values]:
+    """A plane ``(H, W)`` under a kernel ``(kh, kw)``: all steps, and their numbers."""
     layer = Layer.of(weights[np.newaxis, np.newaxis], spec)
     steps = timeline_of(spec.resolve((plane.shape[0], plane.shape[1]), layer.kernel), spec.op)
     result = engine.run(plane[np.newaxis], layer, spec, Compute("reference"))
-    notes = picture.notes if picture.alpha is None else (*picture.notes, "alpha is left out")
-    return steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist()), notes
+    return steps, Values(plane.tolist(), weights.tolist(), result.array[0].tolist())
 
 
 def _plane(picture: Picture, channel: int | None, name: str) -> NDArray[np.float64]:

@@ -97,7 +97,7 @@ class Layer(NamedTuple):
         int, ...
     ] = ()  # of an output that is given: (height, width), or (channels, height, width) of `unflatten`
     scale: tuple[Fraction, Fraction] | None = None  # of `resize`, instead of `size`
-    mode: str = "nearest"  # one of `MODES`
+    mode: str = "nearest"  # of `resize`, one of `MODES`; of `pad`, what PyTorch puts there, if that bounds it
     depthwise: int = 0  # a convolution with a group for each channel: outputs of each
     parameters: tuple[int, int] = (0, 0)  # of `keep`: in all, and for each channel
 

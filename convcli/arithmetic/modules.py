@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from convcli.errors import ConvError, GeometryError
 
 MOST_LAYERS = 10_000
 """The most layers of a print, those of its repetitions counted."""
+
+_DEEPEST = 100
+"""The most containers within one another."""
 
 _LABEL = re.compile(r"\(([\w.-]+)\):\s*")
 _TIMES = re.compile(r"(\d{1,6}) x ")
@@ -84,14 +88,21 @@ class _Reader:
         self.unordered: list[str] = []  # containers other than Sequential
         self.flattened = False
         self.flat = False
+        self.depth = 0
 
     def read(self, text: str, within: str) -> None:
         """The layers of a text, which is what the container `within` has in its parentheses; empty: it is the whole."""
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise GeometryError(
+                "there are", f"more than {_DEEPEST} containers within one another", "give a part of them"
+            )
         for item in _items(text):
             for _ in range(item.times):
                 if len(self.layers) > MOST_LAYERS:
                     raise GeometryError("there are", f"more than {MOST_LAYERS} layers", "give a part of them")
                 self._take(item, within)
+        self.depth -= 1
 
     def _take(self, item: _Item, within: str) -> None:
         if item.inside is None:
@@ -197,7 +208,8 @@ def _closing(text: str, start: int) -> int:
 def _arguments(inside: str) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of a module: literals, and names as words (``padding=same``)."""
     try:
-        call = ast.parse(f"f({' '.join(inside.split())})", mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # about odd literals
+            call = ast.parse(f"f({' '.join(inside.split())})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise GeometryError(
             f"'{inside.strip()}'", "cannot be read as arguments", "write them as PyTorch does"

@@ -64,7 +64,7 @@ def _strided(layer: Layer, last: Node, place: tuple[int, Pair]) -> Node:
     if layer.ceil:
         geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     _check_size(geometry.output)
-    if layer.kind == "pad" and layer.name:
+    if layer.kind == "pad" and layer.mode in ("reflect", "circular"):
         _check_border(layer, geometry)
     if layer.kind in ("pool", "unpool", "upsample", "pad"):
         return Node(geometry.output, last.channels, (place,), geometry)
@@ -114,9 +114,9 @@ def _check_border(layer: Layer, geometry: Geometry) -> None:
     """PyTorch reflects at most all pixels but the edge, and repeats at most all."""
     for axis in (0, 1):
         at = geometry.along(axis)
-        most = at.h - (layer.name == "reflect")
+        most = at.h - (layer.mode == "reflect")
         if max(at.before, at.after) > most:
-            rule = f"is more than {layer.name} padding has in {at.h} pixels"
+            rule = f"is more than {layer.mode} padding has in {at.h} pixels"
             raise GeometryError(f"padding {max(at.before, at.after)}", rule, f"use at most {most}")
 
 

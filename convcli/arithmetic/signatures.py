@@ -36,7 +36,7 @@ ARGUMENTS = {
     "PReLU": "num_parameters init",
     # Keras
     "Conv2D": "filters kernel_size strides padding data_format dilation_rate groups activation use_bias",
-    "Conv2DTranspose": "filters kernel_size strides padding data_format dilation_rate activation use_bias",
+    "Conv2DTranspose": "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias",
     "DepthwiseConv2D": "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias",
     "MaxPooling2D": "pool_size strides padding", "AveragePooling2D": "pool_size strides padding",
     "MaxPool2D": "pool_size strides padding", "AvgPool2D": "pool_size strides padding",
@@ -88,13 +88,13 @@ class _Given:
         value = self.values.get(key)
         return default if value is None or value == "None" else value
 
-    def number(self, key: str) -> int:
-        value = self.get(key)
+    def number(self, key: str, default: int | None = None) -> int:
+        """A whole number, which must be given if it has no default."""
+        value = self.get(key, default)
+        if value is None:
+            raise GeometryError(f"its {key}", "is missing", f"give it, as in {key}=3")
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise GeometryError(
-                f"{key} '{value}'" if value is not None else f"its {key}",
-                "is no whole number" if value is not None else "is missing",
-            )
+            raise GeometryError(f"{key} '{value}'", "is no whole number", f"give it, as in {key}=3")
         return value
 
     def pair(self, key: str, default: Any = None) -> str:
@@ -117,7 +117,7 @@ class _Given:
         pads = self.get("pads")
         value = self.get("padding", 0)
         if pads is not None:
-            if not isinstance(pads, (list, tuple)) or len(pads) != 4:
+            if not isinstance(pads, (list, tuple)) or len(pads) != 4 or not all(type(pad) is int for pad in pads):
                 raise GeometryError(f"pads '{pads}'", "are not four numbers", "give top, left, bottom, right")
             top, left, bottom, right = pads
             same, written = len(set(pads)) == 1, f"p{top}x{bottom}x{left}x{right}"
@@ -145,27 +145,27 @@ def _convolution(given: _Given) -> list[Word]:
     parts += given.setting("d", "dilation", "1")
     if transpose:
         parts += given.setting("op2=", "output_padding", "0")
-        if given.keras and "output_padding" not in given.values and (extra := _beyond(given)):
+        if given.keras and given.get("output_padding") is None and (extra := _beyond(given)):
             parts.append(f"op2={extra}")
+        elif given.keras and given.get("output_padding") is not None and "psame-upper" in parts:
+            parts[parts.index("psame-upper")] = f"p{_half(given)}"
+    kind, values = "transpose" if transpose else "conv", {}
     if given.onnx:
         if given.get("output_shape") is not None:
             parts.append(f"o={given.pair('output_shape')}")
-        return [
-            (
-                f"{'transpose' if transpose else 'conv'}:{','.join(parts + _groups(given, given.get('out_channels')))}",
-                {},
-            )
-        ]
-    outputs, inputs = given.number("out_channels"), None if given.keras else given.number("in_channels")
-    parts += [f"c{outputs}", *_groups(given, True)]
-    values = {"in_channels": inputs, "strict": True} if inputs else {}
-    return [(f"{'transpose' if transpose else 'conv'}:{','.join(parts)}", values)]
+        outputs = given.number("out_channels", 0)
+    else:
+        outputs, inputs = given.number("out_channels"), 0 if given.keras else given.number("in_channels")
+        values = {"in_channels": inputs, "strict": True} if inputs else {}
+    groups = given.number("groups", 1)
+    parts += [f"c{outputs}"] * (outputs > 0) + [f"g{groups}"] * (groups != 1) + ["nobias"] * given.off("bias")
+    return [(f"{kind}:{','.join(parts)}", values)]
 
 
-def _groups(given: _Given, outputs: Any) -> list[str]:
-    groups, bias = given.get("groups", 1), ["nobias"] * given.off("bias")
-    named = [f"c{outputs}"] if outputs and outputs is not True else []
-    return [*named, *([f"g{groups}"] if groups != 1 else []), *bias]
+def _half(given: _Given) -> str:
+    """The padding of Keras's transposed convolution with ``same`` and an output padding."""
+    kernel, dilation = ([int(one) for one in given.pair(key, 1).split("x")] for key in ("kernel_size", "dilation"))
+    return "x".join(str((dilation[a % len(dilation)] * (kernel[a % len(kernel)] - 1) + 1) // 2) for a in (0, 1))
 
 
 def _beyond(given: _Given) -> str:
@@ -180,7 +180,7 @@ def _beyond(given: _Given) -> str:
 def _depthwise(given: _Given) -> list[Word]:
     parts = [f"k{given.pair('kernel_size')}", *given.setting("s", "stride", "1"), *given.padding()]
     parts += given.setting("d", "dilation", "1") + ["nobias"] * given.off("bias")
-    return [(f"conv:{','.join(parts)}", {"depthwise": given.get("depth_multiplier", 1)})]
+    return [(f"conv:{','.join(parts)}", {"depthwise": given.number("depth_multiplier", 1)})]
 
 
 def _pool(given: _Given) -> list[Word]:
@@ -223,7 +223,7 @@ def _upsample(given: _Given) -> list[Word]:
         return [(f"resize:{given.pair('size')}{words[mode]}", {})]
     factors = given.get("scale_factor")
     listed = list(factors) if isinstance(factors, (list, tuple)) else [factors]
-    if not 1 <= len(listed) <= 2 or any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in listed):
+    if not 1 <= len(listed) <= 2 or any(type(one) not in (int, float) or not 0 < one < 1e6 for one in listed):
         raise GeometryError("its scale_factor", "is missing or no number", "give it, as in scale_factor=2")
     numbers = [str(int(one)) if one == int(one) else f"{one:.9f}".rstrip("0") for one in listed]
     return [(f"upsample:{'x'.join(numbers[:1] if len(set(numbers)) == 1 else numbers)}{words[mode]}", {})]
@@ -231,17 +231,13 @@ def _upsample(given: _Given) -> list[Word]:
 
 def _shuffle(given: _Given) -> list[Word]:
     back = given.name in ("PixelUnshuffle", "SpaceToDepth")
-    factor = next(
-        given.number(key)
-        for key in ("upscale_factor", "downscale_factor", "blocksize")
-        if key in (*given.values, "blocksize")
-    )
-    return [(f"{'unshuffle' if back else 'shuffle'}:{factor}", {})]
+    key = "blocksize" if given.onnx else "downscale_factor" if back else "upscale_factor"
+    return [(f"{'unshuffle' if back else 'shuffle'}:{given.number(key)}", {})]
 
 
 def _pad(given: _Given) -> list[Word]:
     value = given.get("padding", 1 if given.keras else None)
-    if given.keras and isinstance(value, (list, tuple)):
+    if given.keras and isinstance(value, (list, tuple)) and len(value) == 2:
         rows, columns = (one if isinstance(one, (list, tuple)) else (one, one) for one in value)
         numbers: list[Any] = [*rows, *columns]
     elif isinstance(value, (list, tuple)) and len(value) == 4:  # PyTorch: left, right, top, bottom
@@ -251,12 +247,8 @@ def _pad(given: _Given) -> list[Word]:
     if any(isinstance(one, bool) or not isinstance(one, int) or one < 0 for one in numbers):
         raise GeometryError(f"padding '{value}'", "is not a number or four of them from 0", "give them as PyTorch does")
     numbers = numbers[:1] if len(set(numbers)) == 1 else numbers
-    mode = (
-        {"R": "reflect", "C": "circular"}.get(given.name[0], "")
-        if "flect" in given.name or "Circ" in given.name
-        else ""
-    )
-    return [(f"pad:{'x'.join(map(str, numbers))}", {"name": mode} if mode else {})]
+    mode = {"ReflectionPad2d": "reflect", "CircularPad2d": "circular"}.get(given.name)
+    return [(f"pad:{'x'.join(map(str, numbers))}", {"mode": mode} if mode else {})]
 
 
 def _flatten(given: _Given) -> list[Word]:
@@ -282,7 +274,8 @@ def _linear(given: _Given) -> list[Word]:
 
 
 def _norm(given: _Given) -> list[Word]:
-    count = given.get("num_features", given.get("num_channels"))
+    key = "num_channels" if given.name == "GroupNorm" else "num_features"
+    count = given.number(key, 0)
     affine = not given.off("affine") if given.name != "InstanceNorm2d" else given.get("affine", False) in (True, "True")
     strict = {"in_channels": count, "strict": True} if count else {}
     word = {"GroupNorm": "groupnorm", "InstanceNorm2d": "instancenorm"}.get(given.name, "bn")
@@ -307,8 +300,7 @@ def _layer_norm(given: _Given) -> list[Word]:
 
 
 def _prelu(given: _Given) -> list[Word]:
-    count = given.get("num_parameters", 1)
-    return [("prelu", {"parameters": (count, 0)})]
+    return [("prelu", {"parameters": (given.number("num_parameters", 1), 0)})]
 
 
 _MAKERS: dict[str, Callable[[_Given], list[Word]]] = {

@@ -27,9 +27,9 @@ _MOST_WINDOWS = 3
 _SIGNS = {BETWEEN: "finely dashed", OUTSIDE: "dashed", COPY: "dashed"}
 
 
-def draw(answer: Pixel | Touched, palette: Palette) -> Scene:
-    """The figure of an explanation."""
-    return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette)
+def draw(answer: Pixel | Touched, palette: Palette, spell: Callable[[str], str] = as_options) -> Scene:
+    """The figure of an explanation. `spell` writes parameters: as options, or as arguments."""
+    return _touched(answer, palette) if isinstance(answer, Touched) else _pixel(answer, palette, spell)
 
 
 class _Page:
@@ -65,7 +65,7 @@ class _Page:
         return Scene(*size, self.palette.background, tuple(self.shapes), self.title)
 
 
-def _pixel(answer: Pixel, palette: Palette) -> Scene:
+def _pixel(answer: Pixel, palette: Palette, spell: Callable[[str], str]) -> Scene:
     windows, shown, subject = answer.windows, answer.telling(_MOST_WINDOWS), answer.subject
     bands = [_band(subject, window, palette) for window in shown]
     side = cell_side([grid for band in bands for grid in band])
@@ -88,7 +88,7 @@ def _pixel(answer: Pixel, palette: Palette) -> Scene:
     if len(windows) > len(shown):
         lines.append(f"not drawn: {phrases.further(len(windows) - len(shown), answer)}")
     page.add(lines, palette.faint)
-    page.add(map(_minus, _sums(answer)), palette.ink)
+    page.add(map(_minus, _sums(answer, spell)), palette.ink)
     return page.scene()
 
 
@@ -97,7 +97,7 @@ def _minus(line: str) -> str:
     return re.sub(r"(?<![\w-])-(?=[ (]?[\d.])|(?<=\de)-(?=\d)", "−", line)
 
 
-def _sums(answer: Pixel) -> list[str]:
+def _sums(answer: Pixel, spell: Callable[[str], str]) -> list[str]:
     """Lines for the sums, how they are combined, the value, and what is written."""
     several, name = len(answer.traces) > 1, answer.subject.filter_name
     out = [f"{f'{name(one.filter)}: ' if several else ''}Σ products {phrases.summed(one)}" for one in answer.traces]
@@ -106,7 +106,7 @@ def _sums(answer: Pixel) -> list[str]:
     if answer.output.rule != "none":
         out.append(phrases.joined(answer.output.rule, [one.sum for one in answer.traces], answer.joined))
     out += [f"{step}: {phrases.text(value, 6)}" for step, value in answer.steps]
-    how = as_options(answer.written.words)
+    how = spell(answer.written.words)
     out.append(f"value {phrases.text(answer.value, 7)}, stored {phrases.text(answer.written.value, 7)} ({how})")
     return out
 

@@ -121,11 +121,21 @@ def load(
     try:
         name = images.format_of(target, container, picture.metadata.format)
         ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)
+        pipeline.check_memory(ready, operation)
     except ImageError:
         if container is not None:
             raise
         ready = pipeline.prepare(one, operation, TENSOR, policy)
+        pipeline.check_memory(ready, operation)
         notes += (f"{source}: the result does not fit into the input's format; the explanation is for .npy",)
+    return fitted(source, picture, one, operation, ready, item, notes)
+
+
+def fitted(
+    source: str, picture: Picture, one: Picture, operation: Operation, ready: pipeline.Prepared, item: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Subject:  # fmt: skip
+    """An operation that is fitted to a picture: to `one` of a batch, or to all of it."""
     layer = replace(ready.layer, weight=ready.layer.weight.astype(np.float64))
     geometry = ready.spec.resolve(picture.size, layer.kernel)
     image = ready.source(one).read(0)

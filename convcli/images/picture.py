@@ -259,6 +259,7 @@ class ImageFile(Protocol):
     frames: int  # how many pictures there are
     pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
     unread: int  # bytes of the file that follow the last picture, which nobody reads
+    others: bool  # whether it has pictures that are not read, such as masks and smaller copies
 
     def picture(self, number: int = 0) -> Picture:
         """Decode one of them. Ask for them in order, and for a single one only once."""

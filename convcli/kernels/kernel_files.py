@@ -76,7 +76,7 @@ def _member(value: dict[str, Any], source: str) -> Any:
     if name is None:
         known = ", ".join(map(str, list(value)[:6])) or "nothing"
         remedy = 'write a nested list, or {"kernel": [[0,1,0],[1,-4,1],[0,1,0]]}'
-        raise KernelError(f"kernel {source}", f"is a JSON object of {known}", remedy)
+        raise KernelError(f"kernel {source}", f"is a JSON object of {known}, and no matrix", remedy)
     return value[name]
 
 

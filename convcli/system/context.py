@@ -190,6 +190,25 @@ def current() -> Context:
     return found if found is not None and found.here else Context()
 
 
+class within:  # noqa: N801
+    """A context for the length of a block, for calls of a library: what it keeps stays for the next of them, its threads do not.
+
+    Several threads may be within one context.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> Context:
+        self._before = _entered.set(self._context)
+        return self._context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _entered.reset(self._before)
+
+
 class entered:  # noqa: N801
     """The context that was entered, or a new one until the block ends: for a call that does many things."""
 

@@ -73,6 +73,9 @@ def test_what_is_understood(text: str, chain: str) -> None:
         ("Linear(in_features=3)", ["out_features"]),
         ("Upsample(mode='trilinear', scale_factor=2)", ["trilinear"]),
         ("ConstantPad2d((-1, 0, 0, 0), 0)", ["padding '(-1, 0, 0, 0)'"]),
+        ("ZeroPadding2D((1, 2, 3))", ["padding '(1, 2, 3)'"]),
+        ("Linear(in_features=None, out_features=3)", ["in_features is missing"]),
+        ("Upsample(scale_factor=1e400)", ["scale_factor is missing or no number"]),
         ("LSTM(10, 20)", ["'LSTM'", "no kind of layer"]),
         ("Conv2d(__import__('os').system('true'), 8, 3)", ["is no layer"]),
         ("Model((a): Conv2d(3, 8, 3) (b): SE((p): AdaptiveAvgPool2d(1)))", ["SE(…)", "AdaptiveAvgPool2d", "Sequential"]),
@@ -176,6 +179,8 @@ def test_onnx_chooses_pads_for_an_output_shape(text: str, size: int) -> None:
 def test_a_print_is_bounded() -> None:
     with pytest.raises(GeometryError, match="more than 10000 layers"):
         layers.parse("Sequential((0-99999): 99999 x ReLU())")
+    with pytest.raises(GeometryError, match="more than 100 containers"):
+        layers.parse("Sequential((0): " * 5000 + "ReLU()" + ")" * 5000)
 
 
 def test_documents_take_onnxs_and_kerass_names() -> None:

@@ -110,7 +110,7 @@ def test_a_script_gets_a_spec() -> None:
 
 
 def test_conv_flips() -> None:
-    assert done("kernel", "1,2;3,4", "--op", "conv", "-q").text == "4,3;2,1\n"
+    assert done("kernel", "1,2;3,4", "--op", "conv", "-q").text == "4.0,3.0;2.0,1.0\n"
     assert "flipped" in done("kernel", "1,2;3,4", "--op", "conv").text
 
 
@@ -284,7 +284,7 @@ def test_filters_on_a_terminal() -> None:
         (("-o", "k.csv"), ("no kernel", "convcli kernel sobel-x -o k.csv")),
         (("box", "--weights", "w.npy"), ("exclude each other",)),
         (("--weights", "nope.pt"), ("cannot be read",)),
-        (("--weights", "k.csv"), (".safetensors",)),
+        (("--weights", "k.csv"), ("there is no such file",)),
         (("--weights", f"{WEIGHTS}:nope"), ("no key 'nope'", "conv1.weight")),
         (("--weights", f"{WEIGHTS}:conv1.bias"), ("not 4-D",)),
         (("--weights", f"{SAMPLES / 'conv1.npy'}:conv1.weight"), ("one array", f"write {SAMPLES / 'conv1.npy'}")),

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
         ("maps.npy --weights one.npy -o out.npy", "use --groups 8"),
         ("rgba.png --weights three.npy --alpha filter -o out.npy", "use --alpha keep or drop"),
         ("rgb.png -k box --range raw -o out.jpg", "or tif instead of JPEG"),
-        ("rgb.png -k photo.jpg", "is an image: kernels are .npy"),
+        ("rgb.png -k rgb.png", "has 3 channels, and a kernel is one: save it in gray"),
         ("rgb.png -k box --pad 1", "did you mean --padding"),
         ("rgb.png -k box --op2 1", "'convcli transpose'"),
         ("rgb.png -k", "'convcli apply -h'"),

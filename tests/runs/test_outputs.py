@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from convcli.errors import ImageError
@@ -412,6 +413,20 @@ def test_in_place_keeps_all_frames(name: str, inputs: Path) -> None:
     done("apply", name, *BOX, "--in-place", cwd=inputs)
     with Image.open(inputs / name) as image:
         assert image.n_frames == 2
+
+
+def test_in_place_does_not_lose_pictures_that_are_not_read(inputs: Path) -> None:
+    """A smaller copy is no frame: a result beside the input is fine, but the input keeps it."""
+    pixels = np.arange(80, dtype=np.uint8).reshape(8, 10)
+    with tifffile.TiffWriter(inputs / "slide.tif") as to:
+        to.write(pixels, photometric="minisblack", metadata=None)
+        to.write(pixels[::2, ::2], photometric="minisblack", subfiletype=1, metadata=None)
+    before = (inputs / "slide.tif").read_bytes()
+    result = run("apply", "slide.tif", *BOX, "--in-place", cwd=inputs)
+    assert result.code == 2
+    assert "--in-place would drop pictures of 'slide.tif'" in result.err
+    assert (inputs / "slide.tif").read_bytes() == before
+    done("apply", "slide.tif", *BOX, "-o", "out.tif", cwd=inputs)
 
 
 def test_in_place_does_not_lose_frames(inputs: Path) -> None:

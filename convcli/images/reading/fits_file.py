@@ -35,6 +35,7 @@ class File:
     format: str | None = "FITS"
     pages = True
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._source, self._limit, self._full_scale, self._pixels = source, limit, full_scale, 0

@@ -27,6 +27,7 @@ class File:
     frames = 1
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._full_scale = stream, source, limit, full_scale

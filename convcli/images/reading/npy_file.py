@@ -24,6 +24,7 @@ class File:
     frames = 1
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         try:

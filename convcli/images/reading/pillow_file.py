@@ -31,6 +31,7 @@ class File:
 
     pages = False
     unread = 0
+    others = False
 
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0

@@ -16,6 +16,7 @@ class File:
 
     pages = True
     unread = 0
+    others = False
 
     def __init__(
         self, stream: BinaryIO, source: str, limit: int, full_scale: float | None, row: Format, parts: Parts

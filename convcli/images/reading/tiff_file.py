@@ -43,6 +43,7 @@ class File:
         with decoding(source, limit):
             self._pages = tiff_pages.pages_of(tifffile.TiffFile(stream))
             self.frames = self._pages.total
+            self.others = bool(self._pages.notes)
             page = self._pages.page(0)
             need = _bytes_each(page)
         check_pixels(source, page.imagelength * page.imagewidth * self.frames, limit, need, self.frames)

@@ -19,6 +19,7 @@ class File:
     frames = 1
     pages = True
     unread = 0
+    others = False
 
     def __init__(self, file: WindowedFile, source: str, limit: int) -> None:
         self._file = file

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 from convcli.errors import KernelError
 from convcli.kernels.containers.tensors import Tensor
+from convcli.system.files import reason
 
 KINDS = {
     ".npy": "numpy_file", ".npz": "numpy_file", ".safetensors": "safetensors_file", ".pt": "torch_file", ".pth": "torch_file",
@@ -38,7 +40,7 @@ def read(path: Path, key: str | None = None, *, whole: bool = True) -> Mapping[s
     OSError
         It cannot be read.
     """
-    with path.open("rb") as stream:
+    with _stream(path) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             rule = "are not in a file but in a device or a pipe"
             raise KernelError(f"weights '{path}'", rule, "save them to a file first")
@@ -49,6 +51,13 @@ def read(path: Path, key: str | None = None, *, whole: bool = True) -> Mapping[s
         raise KernelError(f"weights '{path}'", "are a file of no known kind", remedy)
     reader: Callable[[Path, str | None], Mapping[str, Tensor]] = import_module(f"{__name__}.{module}").read
     return reader(path, key)
+
+
+def _stream(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except ValueError as error:  # a NUL in the path
+        raise KernelError(f"weights '{path}'", "cannot be read", **reason(error)._asdict()) from None
 
 
 def _kind_of(path: Path, head: bytes) -> str | None:
@@ -76,7 +85,7 @@ def _kind_of(path: Path, head: bytes) -> str | None:
         return "torch_file"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return "safetensors_file"
-    if head.lstrip().startswith(b"{"):
+    if head.lstrip().startswith(b"{") and b'"weight_map"' in head:
         return "shards"
     if head[:1] == b"\x08" and head[2:3] in (
         b"\x12",

@@ -214,8 +214,10 @@ def _specs() -> list[bytes]:
 
     return [
         *(name.encode() for name in REGISTRY),
-        b"gaussian:2", b"gaussian:sigma=2,size=13", b"gabor:0.1,theta=30", b"0,1,0;1,-4,1;0,1,0", b"1/9,1/9;2e-3,-.5",
-        b"3x3: 0,-1,0 -1,5,-1 0,-1,0", b"2x3+1+1: 1 2 3 4 - nan", b"3: 1,2,3 4,5,6 7,8,9", b"random:3,seed=4", b"sobel-x",
+        b"gaussian:2", b"gaussian:sigma=2,size=13", b"gabor:0.1,theta=30", b"0,1,0;1,-4,1;0,1,0", b"(1,2;3,4)/5",
+        b"1/9,1/9;2e-3,-.5",
+        b"3x3: 0,-1,0 -1,5,-1 0,-1,0",
+        b"2x3+1+1: 1 2 3 4 - nan", b"3: 1,2,3 4,5,6 7,8,9", b"random:3,seed=4", b"sobel-x",
     ]  # fmt: skip
 
 
@@ -237,6 +239,10 @@ def _kernel_files() -> list[bytes]:
         b"\x01[[0, 1, 0], [1, -4, 1], [0, 1, 0]]",
         b"\x021,2,3\n4,5,6\n",
         b"\x031 2 3\n4 5 6\n",
+        b"\x020,5;1,25;2\n3;4,5;6\n",
+        b"\x03(1,2,1;2,4,2;1,2,1)/16",
+        b'\x02"1,5","2" # end\n"3",4,\n',
+        b'\x01{"kernel": [[1, 2], [3, 4]]}',
         b"\x043 3 8 0\n1 2 1\n0 0 0\n-1 -2 -1\n",
     ]
 
@@ -244,7 +250,7 @@ def _kernel_files() -> list[bytes]:
 # Weights
 
 
-WEIGHT_SUFFIXES = (".npy", ".npz", ".safetensors", ".pt")
+WEIGHT_SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".onnx", ".json")
 
 
 def weights_file(data: bytes, folder: Path) -> bool:
@@ -265,7 +271,13 @@ def _weights_files() -> list[bytes]:
     with zipfile.ZipFile(torch, "w") as archive:  # the outline of a .pt, which torch need not be imported for
         archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
         archive.writestr("archive/version", b"3\n")
-    return [b"\x00" + npy.getvalue(), b"\x01" + npz.getvalue(), b"\x02" + safetensors, b"\x03" + torch.getvalue()]
+    tensor = b"\x08\x01\x08\x02\x08\x02\x08\x02\x10\x01\x42\x01wJ\x20" + weight.tobytes()  # shape, type, name, values
+    node = b"\x0a\x01x\x0a\x01w\x12\x01y\x22\x04Conv"
+    graph = b"\x0a" + bytes([len(node)]) + node + b"\x2a" + bytes([len(tensor)]) + tensor
+    onnx = b"\x08\x09:" + bytes([len(graph)]) + graph
+    index = b'{"weight_map": {"w": "weights.safetensors"}}'
+    files = npy.getvalue(), npz.getvalue(), safetensors, torch.getvalue(), onnx, index
+    return [bytes([number]) + content for number, content in enumerate(files)]
 
 
 # The command line
@@ -280,7 +292,7 @@ same same-upper same-lower full valid --padding-mode reflect circular wrap nonse
 --groups --bias 50% 1,2,3 --op conv corr --channels sum gray each --combine max magnitude
 --transpose --hin --win --k --hout --layers --size 9,9 --color always --repeats --in-channels --out-channels --kernel-size
 --backend numpy reference auto --device cuda:7 cpu --dtype float64 float32 float16 --threads --plan fft taps separable
---range minmax raw abs --linear --alpha premultiply keep --format png npy --overwrite --in-place --json -q -v
+--range minmax raw abs -1,1 9,2 --linear --alpha premultiply keep --format png npy --overwrite --in-place --json -q -v
 --at 4,4 --input-at --as torch vips --frame --channel --montage --recursive --from-file -0 --skip-existing
 --quality --max-pixels --help bash
 """

@@ -14,7 +14,7 @@ from convcli.images.writing.blocks import Layout, Receipt, check_place
 from convcli.images.writing.blocks.levels import halved, held, sizes
 from convcli.images.writing.tiff import Coding, coding_of, deflated, predictor_of
 from convcli.pointwise import Array
-from convcli.system.parts import File
+from convcli.system.shared_file import File
 
 SIDE = 512
 """Rows and columns of a tile."""

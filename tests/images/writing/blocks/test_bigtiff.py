@@ -25,7 +25,7 @@ from convcli.images.picture import Bands, Metadata
 from convcli.images.writing import Settings
 from convcli.images.writing.blocks import bigtiff, block_target, levels, tiles, worker
 from convcli.images.writing.storage import Storage
-from convcli.system import parts
+from convcli.system import shared_file
 from support.blocks import blocks_of, halves, layout_for, picture, put, read_back, written
 from support.pictures import SRGB, tags_of
 
@@ -205,7 +205,7 @@ def test_parts_are_copied_where_the_system_cannot(tmp_path: Path, monkeypatch: p
         copied.append(args)
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
-    monkeypatch.setattr(parts, "_COPY", 1000)
+    monkeypatch.setattr(shared_file, "_COPY", 1000)
     for replacement in (refused, lambda *args: 0, None):
         if replacement is None:
             monkeypatch.delattr(os, "copy_file_range")

@@ -1,0 +1,85 @@
+"""Results into the caller's ``out``: an array or a tensor at once, a memmap or another object with windows block by block."""
+
+from __future__ import annotations
+
+import sys
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from convcli import engine
+from convcli.errors import ConvError, ImageError, param
+from convcli.library import operations
+from convcli.library.banks import Given
+from convcli.library.operations import Asked, Fitted, Range
+from convcli.library.pictures import Form, Taken, has_windows
+
+
+def written(taken: Taken, kernel: Given, asked: Asked, out: Any, client: Any) -> Any:
+    """Compute an operation, and write its result into `out`, which is returned.
+
+    Raises
+    ------
+    ConvError
+        The operation is not possible, or `out` cannot take its result.
+    TypeError
+        `out` is no array at all.
+    """
+    if out is None:
+        raise ConvError(
+            param("client"), "needs a place for the result that all workers see", f"give it as {param('out')}"
+        )
+    torch: Any = sys.modules.get("torch")
+    tensor = torch is not None and isinstance(out, torch.Tensor)
+    if not tensor and not (has_windows(out) and hasattr(out, "__setitem__")):
+        raise TypeError(
+            f"out is a {type(out).__name__}: give an array, a tensor, or an object with shape, dtype and windows"
+        )
+    if tensor and out.requires_grad:
+        raise ConvError(param("out"), "requires grad, and no gradients are computed", "use a tensor without")
+    kind = np.dtype(_dtype_name(out))
+    fitted = operations.fitted(kernel, asked, taken.source, taken.form, kind)
+    count, _, *size = taken.source.shape
+    geometry = fitted.spec.resolve((size[0], size[1]), fitted.layer.kernel)
+    batch = (count, fitted.finish.outputs(fitted.layer.outputs), *geometry.output)
+    _check(out, kind, taken.form, batch)
+    if client is not None or not (tensor or (isinstance(out, np.ndarray) and _in_memory(out))):
+        from convcli.library.pieces import written as written_in_pieces
+
+        return written_in_pieces(taken, fitted, asked.range, geometry.output, out, client)
+    result = engine.run(taken.source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
+    array = taken.form.restored(finished(result.array, fitted, asked.range))
+    if tensor:
+        out.copy_(torch.from_numpy(array.copy() if min(array.strides, default=0) < 0 else array))
+    else:
+        np.copyto(out, array, casting="unsafe")
+    return out
+
+
+def finished(array: Any, fitted: Fitted, policy: Range | None, span: tuple[float, float] | None = None) -> Any:
+    """A result as it is written: integers as they are, real values after the range policy. `span` are its extremes, if known."""
+    if fitted.finish.dtype is not None or policy is None:
+        return array
+    return operations.ranged(array, policy if span is None else Range(policy.policy, span), fitted.white)
+
+
+def _dtype_name(out: Any) -> Any:
+    name = str(out.dtype).removeprefix("torch.")
+    return "float32" if name == "bfloat16" else out.dtype if isinstance(out.dtype, np.dtype) else name
+
+
+def _in_memory(out: Any) -> bool:
+    """Whether an array is no memmap, and no view of one."""
+    return not isinstance(out, np.memmap) and not isinstance(out.base, np.memmap)
+
+
+def _check(out: Any, kind: np.dtype[Any], form: Form, batch: tuple[int, ...]) -> None:
+    """Refuse an `out` that cannot take results ``(N, C, H, W)``."""
+    if kind.kind not in "fiub":
+        raise ImageError(f"{param('out')} of {kind}", "cannot take results", "use uint8, uint16 or a float")
+    shape, needed = tuple(map(index, out.shape)), form.shape(batch)
+    if shape != needed:
+        raise ImageError(f"{param('out')} of shape {shape}", "does not fit the result", f"use the shape {needed}")
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ImageError(param("out"), "is read-only", "open it for writing, a memmap with mode 'r+'")
