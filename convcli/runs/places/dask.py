@@ -364,7 +364,7 @@ class Far:
                 raise BackendError("the workers", "are near their memory limit", remedy, "Dask has paused them")
 
     def _answer(self, future: Any) -> Any:
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise ConnectionError
         error = future.exception() if future.status == "error" else None
         if error is None:
