@@ -97,6 +97,19 @@ def test_borders_are_scipys(
     assert found.dtype == ("float32" if kind in ("uint8", "float32") else "float64")
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.integers(1, 2), st.integers(0, 2**32))
+def test_padding_modes_are_torchs(mode: str, padding: tuple[int, int], stride: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    layer = torch.nn.Conv2d(4, 6, 3, stride, padding, groups=2, padding_mode=mode).double()
+    image = torch.rand(2, 4, 7, 8, dtype=torch.float64)
+    with torch.no_grad():
+        expected, weight, bias = layer(image), layer.weight.detach(), layer.bias
+    assert bias is not None
+    more: dict[str, Any] = {"padding": padding, "padding_mode": mode, "stride": stride, "groups": 2}
+    torch.testing.assert_close(convcli.conv2d(image, weight, bias=bias.detach(), **more), expected)
+
+
 @pytest.mark.parametrize("same", ["same", "valid"])
 def test_words_of_padding_are_torchs(same: str) -> None:
     image, weight = torch.rand(2, 3, 8, 9), torch.rand(4, 3, 3, 5)
