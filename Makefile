@@ -18,9 +18,9 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The long run: every property test with its full count of examples.
+# The long run: every property test with its full count of examples, and a soak of 200,000 files on a cluster.
 full: $(VENV)/tested
-	HYPOTHESIS_PROFILE=full $(BIN)/pytest -n auto
+	HYPOTHESIS_PROFILE=full SOAK_FILES=200000 $(BIN)/pytest -n auto
 
 # Fuzzing guided by coverage, so many seconds for each target; needs atheris, which there is for Linux and macOS.
 FUZZ_SECONDS ?= 120

@@ -24,6 +24,7 @@ from convcli.vocabulary import DTYPES
 if TYPE_CHECKING:
     from convcli.engine import Compute
     from convcli.runs.operation import Operation
+    from convcli.runs.outputs import Rules
     from convcli.runs.single import InBlocks, Writing
 
 T = TypeVar("T")
@@ -227,6 +228,14 @@ class WritingOptions(NamedTuple):
         from convcli.runs.single import InBlocks
 
         return InBlocks(self.memory, self.pyramid, self.skip_existing, self.on)
+
+    def rules(self, operation: Operation) -> Rules:
+        """How results are named, and what they may replace."""
+        from convcli.runs.outputs import Rules
+
+        return Rules(
+            self.output, operation.label, self.overwrite, self.in_place, operation.files, self.format_, self.skip_existing
+        )  # fmt: skip
 
     def writing(self, reading: ReadingOptions) -> Writing:
         """The same for a run, with how images are read."""

@@ -59,7 +59,7 @@ _USES = {
     "torch": "CUDA, half precision, .pt files and large layers",
     "imagecodecs": "TIFF files with other compressions",
     "astropy": "FITS files",
-    "distributed": "clusters of Dask (--on)",
+    "distributed": "clusters of Dask",
     "zarr": "Zarr and OME-Zarr",
     "fsspec": "pictures behind URLs",
     "aiohttp": "http:// and https://",

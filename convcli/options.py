@@ -23,6 +23,7 @@ from convcli.parameters.numbers import (
     PaddingType,
     PairType,
     PixelsType,
+    RangeType,
     RealType,
     SizeType,
 )
@@ -315,10 +316,11 @@ image_reporting = combined(
 )  # fmt: skip
 
 range_ = option(
-    "Output", "--range", "range_", type=ChoiceType(RANGES), brief=f"To integers: {', '.join(RANGES)}",
+    "Output", "--range", "range_", type=RangeType(RANGES), brief=f"To integers: {', '.join(RANGES[:-1])}, LO,HI",
     show_default="clip; raw for .npy and for gray .tif of real numbers",
     help="How results become integers. clip: cut off below 0 and above full scale; abs: absolute value; offset: 0 becomes "
-    "mid-gray; minmax: stretch; raw: no change.",
+    "mid-gray; minmax: stretch; raw: no change; LO,HI: stretch what is from LO to HI, in the input's units, and clip the rest "
+    "(--range=-1,1).",
 )  # fmt: skip
 full_scale = option(
     "Input", "--full-scale", type=RealType(1e-6, 1e12), metavar="N",
@@ -396,7 +398,8 @@ image_output = combined(
     ),
     option(
         "Engine", "--on", metavar="WHERE", envvar="CONVCLI_ON",
-        help="Compute in blocks on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a "
-        "scheduler's file. Whoever reaches a tcp:// scheduler can run code on its workers.",
+        help="Compute on a Dask cluster: local or local:N (processes here), tcp://HOST:PORT, tls://HOST:PORT, or a scheduler's "
+        "file. A single picture is done in blocks, several files each as a whole. Whoever reaches a tcp:// scheduler can run "
+        "code on its workers.",
     ),
 )  # fmt: skip

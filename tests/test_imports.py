@@ -340,8 +340,9 @@ RUNS = [
     {"pipeline", "journal"},
     {"montage", "preview", "comparison_input", "block_work"},
     {"single"},
-    {"blocks"},
+    {"blocks", "stream"},
     {"batch"},
+    {"portions"},
 ]
 """The same within `convcli.runs`."""
 

@@ -38,6 +38,7 @@ THEMES = {
     "commands": {
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
+        "given_ranges": "--range LO,HI, in every kind of file",
         "interrupted": "Ctrl-C at any moment",
         "mistakes": "a hundred mistakes as they are typed",
         "remedies": "what errors advise leads somewhere",
@@ -71,6 +72,7 @@ THEMES = {
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
+        "soak": "very many files on a cluster whose workers are killed",
         "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {

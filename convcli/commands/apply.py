@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +18,10 @@ from convcli.system.names import STDIO, is_stream, is_there
 
 if TYPE_CHECKING:
     from convcli.commands.reporters import Reporter
-    from convcli.runs.batch import Batch
+    from convcli.runs.batch import Batch, Outcome
+    from convcli.runs.inputs import Inputs
+    from convcli.runs.portions import Portions
+    from convcli.runs.stream import Stream
 
 
 class ImagesOptions(NamedTuple):
@@ -91,42 +93,55 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
 
     from convcli.commands.reporters import Reporter, Several, Watch
     from convcli.runs.batch import Batch, check
-    from convcli.runs.inputs import collect
+    from convcli.runs.inputs import Inputs, jobs_of
 
     _check(writing)
-    found = collect(
-        inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output
-    )
+    found = Inputs(inputs.images, inputs.from_file, null=inputs.null, recursive=inputs.recursive, output=writing.output)
+    first, more = found.first(max(FEW, len(inputs.images)))
     operation = asked.operation.operation(spec, asked.compute.choice())
-    if not found.images:
+    if not first:
         report.note(f"list '{inputs.from_file}' is empty: nothing to do")
         return
-    if writing.skip_existing:
-        found = found.without_results(
-            outputs.named(found.paths, writing.output, operation.label, found.below, writing.format_)
-        )
-    targets = outputs.resolve(
-        found.paths, writing.output, operation.label, below=found.below, in_place=writing.in_place,
-        overwrite=writing.overwrite or writing.skip_existing, read=operation.files, form=writing.format_,
-    )  # fmt: skip
-    _check_targets(writing, targets)
-    stream = sys.stderr if STDIO in targets else sys.stdout
+    rules = writing.rules(operation)
+    stream = None
+    if more:
+        from convcli.runs.stream import Stream
+
+        stream = Stream(found, rules)
+        jobs = stream.begin(first)
+    else:
+        jobs = jobs_of(first, rules)
+    targets = [job.target for job in jobs]
+    if STDIO in targets:
+        _check_stdout(writing)
+    to = sys.stderr if STDIO in targets else sys.stdout
     by_line = found.searched or asked.reporting.json_lines
-    told = Reporter(asked.reporting, operation, stream)
-    if len(targets) > 1 or by_line:
-        told = Several(asked.reporting, operation, stream, len(targets), by_line)
+    told = Reporter(asked.reporting, operation, to)
+    if len(targets) > 1 or more or by_line:
+        told = Several(asked.reporting, operation, to, by_line)
     how = writing.writing(reading)
     check(targets, operation, how)
     watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
     click.get_current_context().call_on_close(watch.close)
     how = replace(how, blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
-    with Batch(found.paths, targets, operation, how, writing.skip_existing) as batch:
-        _follow(batch, told)
-    told.end(batch.tally)
+    kind: type[Batch | Portions] = Batch
+    if how.blocks.on is not None:
+        from convcli.runs import portions
+
+        if stream is not None or len(jobs) != 1 or not portions.in_parts(jobs[0].source):
+            kind = portions.Portions
+    with kind(jobs, operation, how, writing.skip_existing, stream) as batch:
+        _follow(batch, told, found, len(jobs), stream)
+    told.end(batch.tally, batch.tally.total)
     if batch.bug is not None:
         raise batch.bug
     if batch.tally.failed:
         click.get_current_context().exit(1)
+
+
+FEW, WINDOW = 1 << 12, 1 << 10
+"""So many images are known before the first is written; with more, the others are found as the run goes on. So many results of
+these wait for one that comes before them."""
 
 
 def _check(writing: folding.WritingOptions) -> None:
@@ -149,37 +164,40 @@ def _check(writing: folding.WritingOptions) -> None:
     format_of("x", name, None)
 
 
-def _check_targets(writing: folding.WritingOptions, targets: Sequence[str]) -> None:
-    """Raise an ImageError if a file's name contradicts the format, or if standard output cannot take an image."""
-    name = writing.format_
-    for target in targets:
-        if name is not None and not is_stream(target) and format_of(target, None, None) != format_of("x", name, None):
-            raise ImageError(
-                f"output '{target}' does not end as --format {name} does: use .{{ext}} as its ending, or leave --format out"
-            )
-    if STDIO in targets:
-        if writing.output != outputs.STDOUT:
-            outputs.check_terminal(
-                "an image", f"use -o FILE or a pipe, or -o {outputs.STDOUT} to write it all the same"
-            )
-        outputs.check_closed()
+def _check_stdout(writing: folding.WritingOptions) -> None:
+    """Raise an ImageError if standard output cannot take an image."""
+    if writing.output != outputs.STDOUT:
+        outputs.check_terminal("an image", f"use -o FILE or a pipe, or -o {outputs.STDOUT} to write it all the same")
+    outputs.check_closed()
 
 
-def _follow(batch: Batch, told: Reporter) -> None:
-    """Report images as they are finished, in the order of the inputs."""
-    waiting = {}
+def _follow(batch: Batch | Portions, told: Reporter, found: Inputs, count: int, stream: Stream | None) -> None:
+    """Report images as they are finished, in the order of the inputs; of very many, as far as few results have to wait for that."""
+    waiting: dict[int, Outcome] = {}
     following = 0
+
+    def total() -> int | None:
+        return count if stream is None else stream.total
+
+    about = total() or (found.expected if told.bar else None)
     try:
-        with report.progress(len(batch.jobs), told.bar) as advance:
+        with report.progress(about, told.bar) as advance:
             for number, outcome in batch:
-                advance()
+                advance(total())
+                if number < following:  # it was not waited for any longer
+                    told.tell(outcome)
+                    continue
                 waiting[number] = outcome
+                if stream is not None and len(waiting) > WINDOW:
+                    following = min(waiting)
                 while following in waiting:
                     told.tell(waiting.pop(following))
                     following += 1
+            for number in sorted(waiting):
+                told.tell(waiting.pop(number))
     except (KeyboardInterrupt, SystemExit):
         waiting.update(batch.stop())
         for number in sorted(waiting):
             told.tell(waiting[number])
-        told.end(batch.tally, interrupted=True)
+        told.end(batch.tally, total(), interrupted=True)
         raise

@@ -46,6 +46,9 @@ class Watch:
 ALIKE = 10
 """The most images that are named for the same failure. The others are counted."""
 
+MOST_TEXTS = 1 << 10
+"""So many different failures, and remarks, are counted. Further ones are told each time."""
+
 
 class Reporter:
     """Reports the result for a single image. Its error is the error of the command.
@@ -84,8 +87,8 @@ class Reporter:
         elif outcome.target != STDIO:
             self.out(lambda: report.lines(outcome.target))
 
-    def end(self, tally: Tally, interrupted: bool = False) -> None:
-        """Report on all images together."""
+    def end(self, tally: Tally, total: int | None, interrupted: bool = False) -> None:
+        """Report on all images together. Their number may not be known after an interruption."""
 
     def said_once(self) -> None:
         """Show the notes about the operation, once."""
@@ -107,20 +110,18 @@ class Reporter:
 
 
 class Several(Reporter):
-    """Reports `total` images. A note that several of them have is shown once.
+    """Reports several images. A note that several of them have is shown once.
 
     `by_line`: JSON is one document per line, as images are finished, instead of one list.
     """
 
-    def __init__(
-        self, asked: ReportingOptions, operation: Operation, stream: TextIO, total: int, by_line: bool
-    ) -> None:
+    def __init__(self, asked: ReportingOptions, operation: Operation, stream: TextIO, by_line: bool) -> None:
         super().__init__(asked, operation, stream)
-        self.total, self.by_line = total, by_line
+        self.by_line = by_line
         self.documents: list[dict[str, Any]] = []
         self.remarks: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.worst: list[tuple[float, str]] = []
+        self.worst, self.clipped = (0.0, ""), 0
         self.guessed, self.cause = False, ""
         self.start = perf_counter()
         shared = stream.isatty()  # with the bar
@@ -134,9 +135,7 @@ class Several(Reporter):
         elif self.json:
             self.documents.append(applied.document(outcome))
         if isinstance(outcome, Failed):
-            text = outcome.error.text
-            self.reasons[text] += 1
-            if self.verbose or self.reasons[text] <= ALIKE:
+            if _count(self.reasons, outcome.error.text) <= ALIKE or self.verbose:
                 report.note(one_line(as_options(f"error: {applied.message(outcome)}")))
         elif isinstance(outcome, Done):
             self._tell_done(outcome)
@@ -149,13 +148,12 @@ class Several(Reporter):
             return
         self.said_once()
         for text in item.notes:
-            self.remarks[text] += 1
-            if self.verbose or self.remarks[text] == 1:
+            if _count(self.remarks, text) == 1 or self.verbose:
                 report.note(f"{item.source}: {text}")
         if remark := applied.clipped(item):
-            self.worst.append((applied.share(item), item.target))
+            self.worst, self.clipped = max(self.worst, (applied.share(item), item.target)), self.clipped + 1
             self.cause = self.cause or applied.too_large(item)
-            self.guessed |= item.assumed and item.clipped.above > 0
+            self.guessed |= applied.guessed(item)
             if self.verbose:
                 report.note(f"{item.target}: {remark}")
         if remark := applied.nans(item):
@@ -165,7 +163,7 @@ class Several(Reporter):
         elif self.quiet and item.target != STDIO:
             self.out(lambda: report.lines(item.target))
 
-    def end(self, tally: Tally, interrupted: bool = False) -> None:
+    def end(self, tally: Tally, total: int | None, interrupted: bool = False) -> None:
         """How often each note was made, and how many images are done."""
         if self.json and not self.by_line:
             self.out(lambda: report.json(self.documents, self.stream))
@@ -175,14 +173,22 @@ class Several(Reporter):
         for text, count in self.remarks.items():
             if count > 1:
                 report.note(f"{count} images: {text}")
-        if self.worst:
-            most, target = max(self.worst)
-            images = "1 image" if len(self.worst) == 1 else f"{len(self.worst)} images"
+        if self.clipped:
+            most, target = self.worst
+            images = "1 image" if self.clipped == 1 else f"{self.clipped} images"
             cause = f": {self.cause}" if self.cause else ""
             remedies = applied.remedies(self.guessed)
             report.note(f"values of {images} were clipped, {most:.3g} % of {target} at most{cause}; see {remedies}")
         if interrupted or tally.failed or not (self.quiet or self.json):
-            words = [f"{tally.written} of {self.total} written"]
+            words = [f"{tally.written}{'' if total is None else f' of {total}'} written"]
             words += [f"{count} {name}" for name, count in tally._asdict().items() if count and name != "written"]
             words.append(f"in {report.seconds(perf_counter() - self.start)}")
             report.note(", ".join(words) + ("; --skip-existing continues from here" if interrupted else ""))
+
+
+def _count(texts: Counter[str], text: str) -> int:
+    """How often a text was counted, with this time."""
+    if text not in texts and len(texts) >= MOST_TEXTS:
+        return 1
+    texts[text] += 1
+    return texts[text]

@@ -172,6 +172,8 @@ write the factor into the kernel, as in '1/9,1/9,1/9', or use --divisor | --mult
 --output-size | --output-shape --out-size
 --dtype | --half --fp16 --float16 --double --fp64 --precision
 --range | --clip --clamp --abs --absolute --minmax --stretch --rescale --autoscale --signed
+use --range LO,HI to stretch given values | \
+    --vmin --vmax --level --levels --contrast-stretch | apply transpose explain
 --linear | --srgb --gamma --linear-light
 --kernel | --filter --filters --matrix --spec --name --type
 --weights | --weight --model --checkpoint --state-dict --layer

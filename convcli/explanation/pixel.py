@@ -12,7 +12,7 @@ from convcli.explanation.subject import Channel, Subject, index
 from convcli.explanation.trace import Point, Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
-from convcli.pointwise.ranges import apply_policy, store
+from convcli.pointwise.ranges import apply_policy, rule_of, store
 from convcli.runs import pipeline
 
 
@@ -100,6 +100,7 @@ def _written(subject: Subject, value: float, alpha: bool) -> Written:
     policy, lossy, tensor = storage.policy, row.loses(picture.metadata.lossy), row.tensor
     if alpha:
         policy = "raw" if tensor else "clip"
+    rule, given = rule_of(policy, storage.scale)
     span = _span(subject) if policy == "minmax" else []
     kind = "float64" if picture.colour.dtype == np.float64 or storage.dtype == "uint16" else "float32"
     if span:
@@ -107,14 +108,14 @@ def _written(subject: Subject, value: float, alpha: bool) -> Written:
     values = np.array([value, *span]).astype(kind)
     if storage.dtype == "float32":
         kept = picture.colour.dtype if tensor and picture.colour.dtype.kind == "f" else np.float32
-        mapped = apply_policy(values, storage.full_scale, policy)
-        if policy == "clip":
+        mapped = apply_policy(values, storage.full_scale, rule, span=given)
+        if policy == "clip" or given:
             mapped = np.clip(mapped, 0, storage.full_scale)
         with np.errstate(over="ignore"):
             number = float(mapped[:1].astype(kept)[0])
         return Written(number, _words(lossy, storage, policy, value, span, f"{np.dtype(kept)}"))
     out = np.empty(values.shape, storage.dtype)
-    store(values * storage.scale, storage.full_scale, policy, out, count=True)
+    store(values * storage.scale, storage.full_scale, rule, out, count=True, span=given)
     return Written(int(out[0]), _words(lossy, storage, policy, value, span, ""))
 
 
@@ -134,7 +135,9 @@ def _span(subject: Subject) -> list[float]:
 def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[float], real: str) -> str:
     """In words, how a value becomes what is written."""
     white, scaled = storage.full_scale, value * storage.scale
-    words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 else []
+    given = rule_of(policy)[1]
+    limits: tuple[str, ...] = ("0", f"{white:g}")
+    words = [f"scaled to {white:g} from {white / storage.scale:g}"] if storage.scale != 1 and not given else []
     if policy == "abs":
         words.append("the absolute value")
         scaled = abs(scaled)
@@ -146,13 +149,17 @@ def _words(lossy: bool, storage: Storage, policy: str, value: float, span: list[
         low, high = (edge * storage.scale for edge in span)
         words.append(f"{low:.4g} to {high:.4g}, the whole range, is stretched to 0 to {white:g}")
         scaled = (scaled - low) * white / (high - low) if high > low else 0.0
-    bounded = not real or policy == "clip"
+    elif given:
+        (low, high), limits = given, tuple(policy.split(","))
+        words.append(f"{limits[0]} to {limits[1]} is stretched to 0 to {white:g}")
+        scaled = (value - low) * white / (high - low)
+    bounded = not real or policy == "clip" or given
     if scaled != scaled and not real:
         words.append("NaN becomes 0")
     elif bounded and scaled < 0:
-        words.append("below 0: clipped")
+        words.append(f"below {limits[0]}: clipped")
     elif bounded and scaled > white:
-        words.append(f"above {white:g}: clipped")
+        words.append(f"above {limits[1]}: clipped")
     elif not real and scaled != round(scaled):
         words.append("rounded" + (", half to even" if abs(scaled) % 1 == 0.5 else ""))
     if real:

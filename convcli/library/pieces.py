@@ -176,7 +176,7 @@ def _far(client: Any, work: Work) -> Place:
         raise ConvError(f"client is a {type(client).__name__}", "and no Dask client", "use distributed.Client")
     from convcli.runs.places.dask import Far
 
-    return Far(client, work)
+    return Far(client, work, ours=False)
 
 
 def _done(place: Place, pieces: Iterator[Piece]) -> list[tuple[float, float]]:

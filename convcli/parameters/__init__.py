@@ -47,11 +47,13 @@ class WordType(click.ParamType[T]):
 class ChoiceType(click.Choice[str]):
     """One of a few words. An error names the nearest, or the one that another tool's word stands for."""
 
+    further: tuple[str, ...] = ()  # what may be written that is no word
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The word."""
         if value in self.choices:
             return str(value)
-        said = f"'{value}' is not one of {', '.join(self.choices)}"
+        said = f"'{value}' is not one of {', '.join((*self.choices, *self.further))}"
         return self.fail(said + _remedy(value, self.choices, param), param, ctx)
 
 

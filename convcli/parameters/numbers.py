@@ -11,7 +11,7 @@ import click
 
 from convcli.convspec import Bias
 from convcli.geometry import Pads, Pair, Size
-from convcli.parameters import WordType
+from convcli.parameters import ChoiceType, WordType
 from convcli.vocabulary import MOST_PIXELS, PADDING_RULES, padding_mode, padding_rule
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ MAX_NUMBER = 2**31 - 1
 """The largest size, stride or padding. A larger number is probably a mistake."""
 
 MAX_VALUE = 1e38
-"""The largest bias: about the largest value of float32."""
+"""The largest bias and limit of a range: about the largest value of float32."""
 
 
 class CountType(WordType[int]):
@@ -225,6 +225,36 @@ class BiasType(WordType[Bias]):
             if abs(float(part.rstrip("%"))) > MAX_VALUE:
                 raise ValueError(f"'{part}' is out of range: use -{MAX_VALUE:g} to {MAX_VALUE:g}")
         return Bias(tuple(float(part.rstrip("%")) for part in parts), tuple(part.endswith("%") for part in parts))
+
+
+class RangeType(ChoiceType):
+    """One of a few words, or ``LO,HI``: two numbers in pixel units, the first below the second. They are returned in one form."""
+
+    further = ("LO,HI",)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """The words, and ``LO,HI``."""
+        return f"[{'|'.join((*self.choices, *self.further))}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word, or the numbers without what they do not need: ``-1.0, 1`` is ``-1,1``."""
+        if not re.match(r"[-+.\s]*\d|.*,", value):
+            return super().convert(value, param, ctx)
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            low = high = inf
+        if not -MAX_VALUE <= low < high <= MAX_VALUE:
+            turned = -MAX_VALUE <= high < low <= MAX_VALUE
+            remedy = f"use {_short(high)},{_short(low)}" if turned else "as in 0,255 or --range=-1,1"
+            rule = f"two numbers from -{MAX_VALUE:g} to {MAX_VALUE:g}, LO below HI"
+            return self.fail(f"'{value}' is not LO,HI, {rule}: {remedy}", param, ctx)
+        return f"{_short(low)},{_short(high)}"
+
+
+def _short(value: float) -> str:
+    """A number with all its digits, and no more."""
+    return repr(value + 0.0).removesuffix(".0")  # -0.0 + 0.0 is 0.0
 
 
 class DivisorType(WordType[float | str]):

@@ -29,7 +29,8 @@ class Finish:
     policy: str = "clip"  # the range policy: clip, abs, offset or minmax
     count: bool = False  # whether to count clipped values
     scale: float = 1.0  # factor for the values, applied before the policy
-    # for ``minmax``: the extremes of the whole result (see `extremes`). Nothing can be stored before they are known.
+    # for ``minmax``: what is stretched, by default the extremes of the whole result (see `extremes`). Nothing can be stored
+    # before they are known.
     span: tuple[float, float] | None = None
     real: str = (
         "float32"  # the dtype that exact integers are converted to if they are scaled, stretched or made a magnitude

@@ -35,6 +35,15 @@ class Known(NamedTuple):
 UNKNOWN = Known()
 
 
+def rule_of(policy: str, scale: float = 1.0) -> tuple[str, tuple[float, float] | None]:
+    """The policy that `store` and `apply_policy` follow, and its `span`: ``LO,HI`` is ``minmax`` with given extremes.
+
+    ``LO,HI`` is in the units of the input. `scale` is the factor for the values of the file.
+    """
+    low, comma, high = policy.partition(",")
+    return ("minmax", (float(low) * scale, float(high) * scale)) if comma else (policy, None)
+
+
 def store(
     values: Array,
     full_scale: float,
@@ -60,7 +69,7 @@ def store(
     known : Known
         What is known about the values and is not checked again.
     span : (float, float), optional
-        The extremes that ``minmax`` stretches; by default, the `extremes` of `values`.
+        What ``minmax`` stretches; by default, the `extremes` of `values`.
     """
     if values.dtype == np.float16:  # float16 cannot hold 65535
         values = values.astype(np.float32)
@@ -105,8 +114,8 @@ def apply_policy(
 
     ``clip`` and ``raw`` do not change the values. ``abs`` takes their magnitude. ``offset`` puts 0 at mid-gray, which
     is ``(full_scale + 1)/2`` for integers. ``minmax`` stretches the smallest value to 0 and the largest to full scale;
-    these extremes are `span`, or else those of `values`. If values are real, `out` takes the result; it may be
-    `values`.
+    these extremes are `span`, or else those of `values`. Values beyond a given `span` are not clipped here. If values are
+    real, `out` takes the result; it may be `values`.
     """
     if policy in ("clip", "raw"):
         return values
@@ -119,14 +128,15 @@ def apply_policy(
     low, high = extremes(real) if span is None else span
     low, high = (low, high) if low <= high else (0.0, 0.0)
     factor = full_scale / (high - low) if high > low else 0.0
-    if not (_holds(kind, factor) and _holds(kind, high - low)):
-        # halve all values, in a wider type, so that no difference overflows
-        wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
-        out = np.empty_like(real) if out is None else out
-        np.copyto(out, wide, casting="unsafe")
-        return out
-    shifted = np.subtract(real, kind(low), out=out)
-    with np.errstate(invalid="ignore"):  # infinity times 0, if all finite values are equal
+    # invalid: infinity times 0, if all finite values are equal. over: values far beyond a given span
+    with np.errstate(invalid="ignore", over="ignore"):
+        if not all(_holds(kind, value) for value in (low, factor, high - low)):
+            # halve all values, in a wider type, so that no difference overflows
+            wide = (real.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * full_scale
+            out = np.empty_like(real) if out is None else out
+            np.copyto(out, wide, casting="unsafe")
+            return out
+        shifted = np.subtract(real, kind(low), out=out)
         return np.multiply(shifted, kind(factor), out=shifted)  # type: ignore[no-any-return]
 
 

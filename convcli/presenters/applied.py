@@ -75,7 +75,7 @@ def clipped(item: Done) -> str | None:
     text, cause = f"{share(item):.3g} % of the values were clipped ({sides} the range)", too_large(item)
     if cause:
         text += f": {cause}"
-    return f"{text}; see {remedies(above > 0 and item.assumed)}"
+    return f"{text}; see {remedies(guessed(item))}"
 
 
 def too_large(item: Done) -> str:
@@ -90,6 +90,11 @@ def too_large(item: Done) -> str:
     by = "--normalize" if steps == 1 else f"--divisor {total / steps:.6g}"
     remedy = f"; {by} keeps the brightness" if total > 0 else ""
     return f"the kernel sums to {total:.6g}{spread}{remedy}"
+
+
+def guessed(item: Done) -> bool:
+    """Whether values were clipped above a white that was only assumed. With ``--range LO,HI`` white does not matter."""
+    return item.assumed and item.clipped.above > 0 and "," not in item.policy
 
 
 def remedies(guessed: bool) -> str:

@@ -77,8 +77,10 @@ def picture(rows: Sequence[str]) -> None:
 
 
 @contextmanager
-def bar(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-    """A progress bar on standard error. Yields two functions: one advances it by one, one prints a line above it."""
+def bar(total: int | None) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
+    """A progress bar on standard error. Yields two functions: one advances it by one, and takes the total if it has become known;
+    one prints a line above it.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 
     class Rate(ProgressColumn):
@@ -94,7 +96,10 @@ def bar(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]
     )
     with drawn:
         task = drawn.add_task("", total=total)
-        yield (lambda: drawn.advance(task)), (lambda line: console.print(Text(line), soft_wrap=True))
+        yield (
+            lambda total=None: drawn.update(task, advance=1, total=total),
+            lambda line: console.print(Text(line), soft_wrap=True),
+        )
 
 
 def play(frames: Sequence[Sequence[str]], fps: float) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
 from typing import NamedTuple
 
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.runs.operation import Operation
+from convcli.runs.outputs import Job
 from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
@@ -47,6 +49,11 @@ class Tally(NamedTuple):
     skipped: int
     failed: int
 
+    @property
+    def total(self) -> int:
+        """The number of all of them."""
+        return self.written + self.skipped + self.failed
+
 
 Outcome = Done | Failed | Skipped
 Finished = tuple[int, Outcome]
@@ -67,6 +74,10 @@ def _most_images() -> int:
     return 1 << 16 if limit < 0 else max(1, (limit - FILES_AROUND) // FILES_EACH)
 
 
+QUEUED = 1 << 10
+"""So many outcomes may wait to be told before no further image begins."""
+
+
 class Batch:
     """Images at work. Iterate over it to get the outcome of each image as soon as it is finished.
 
@@ -81,44 +92,48 @@ class Batch:
 
     Parameters
     ----------
-    sources, targets : sequence of str
-        Paths; one target for each source.
+    jobs : sequence of Job
+        Images with their targets.
     operation : Operation
         What is done to all images. Images that are processed at the same time share its threads.
     how : Writing
     skip_existing : bool
         Skip images whose target exists. The target is complete, because files are never left half-written.
+    further : iterable of Job, optional
+        Very many more images. Each is taken when a thread is free.
     """
 
     def __init__(
         self,
-        sources: Sequence[str],
-        targets: Sequence[str],
+        jobs: Sequence[Job],
         operation: Operation,
         how: Writing,
         skip_existing: bool = False,
+        further: Iterable[Job] | None = None,
     ) -> None:
-        self.jobs = list(zip(sources, targets, strict=True))
         threads = workers(operation.compute.threads)
-        # a stream takes the images one after the other, and blocks of a picture take all threads
-        alone = STDIO in sources or any(map(is_stream, targets)) or any(in_blocks(*job, how) for job in self.jobs)
-        self.workers = 1 if alone else min(threads, len(self.jobs), _most_images())
+        alone = any(must_be_alone(job, how) for job in jobs)
+        self.several = len(jobs) > 1 or further is not None
+        self.workers = (
+            1 if alone else min(threads, _most_images(), 1 << 16 if further is not None else max(1, len(jobs)))
+        )
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
-        self.how = replace(how, several=len(self.jobs) > 1)
+        self.how = replace(how, several=self.several)
         self.threads_each = max(1, threads // self.workers)
-        self.finished: SimpleQueue[tuple[int, Outcome | BaseException]] = SimpleQueue()
+        self.queue = enumerate(chain(jobs, further or ()))
+        self.taking, self.counting, self.room = Lock(), Lock(), Semaphore(QUEUED)
+        self.finished: SimpleQueue[tuple[int, Outcome | BaseException] | None] = SimpleQueue()
         self.stopping = Event()
         self.threads: list[Thread] = []
-        self.told = 0
-        self.kinds: list[type[Outcome]] = []
+        self.counts = dict.fromkeys((Done, Skipped, Failed), 0)
         self.around = ExitStack()
         self.bug: Exception | None = None
 
     @property
     def tally(self) -> Tally:
         """The outcomes so far, including those that were not yielded because of an interruption."""
-        return Tally(*(self.kinds.count(kind) for kind in (Done, Skipped, Failed)))
+        return Tally(*self.counts.values())
 
     def __enter__(self) -> Batch:
         self.unfinished = self.around.enter_context(context.entered()).unfinished
@@ -128,13 +143,10 @@ class Batch:
 
     def __iter__(self) -> Iterator[Finished]:
         if self.workers == 1:
-            for number, job in enumerate(self.jobs):
-                yield number, self._counted(*job, self.operation)
+            for number, job in self.queue:
+                yield number, self._counted(job, self.operation)
             return
-        queue = iter(enumerate(self.jobs))  # next() is atomic: each idle thread takes the next image
-        self.threads = [
-            Thread(target=copy_context().run, args=(self._work, queue), daemon=True) for _ in range(self.workers)
-        ]
+        self.threads = [Thread(target=copy_context().run, args=(self._work,), daemon=True) for _ in range(self.workers)]
         for number, thread in enumerate(self.threads):
             try:
                 thread.start()
@@ -143,14 +155,20 @@ class Batch:
                     raise
                 del self.threads[number:]
                 break
-        while self.told < len(self.jobs):
-            yield self._next(None)
+        ended = 0
+        while ended < len(self.threads):
+            found = self._next(None)
+            if found is None:
+                ended += 1
+            else:
+                yield found
 
     def stop(self) -> Iterator[Finished]:
         """Start no further image, and yield the outcomes of those at work, if they finish soon."""
         self._wait(PATIENCE)
         while not self.finished.empty():
-            yield self._next(0)
+            if (found := self._next(0)) is not None:
+                yield found
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt | SystemExit)
@@ -166,23 +184,34 @@ class Batch:
         for thread in self.threads:
             thread.join(max(0.0, until - monotonic()))
 
-    def _work(self, queue: Iterator[tuple[int, tuple[str, str]]]) -> None:
+    def _work(self) -> None:
         """Process one image after the other from the queue."""
-        for number, job in queue:
-            if self.stopping.is_set():
-                return
-            try:
-                outcome = self._in_turn(*job)
+        number = 0
+        try:
+            while self._may_begin():
+                with self.taking:
+                    number, job = next(self.queue, (0, None))
+                outcome = None if job is None or self.stopping.is_set() else self._in_turn(job)
                 if outcome is None:
                     return
                 self.finished.put((number, outcome))
-            except BaseException as error:  # raised again by the thread that iterates
-                self.finished.put((number, error))
-                return
+        except BaseException as error:  # raised again by the thread that iterates
+            self.finished.put((number, error))
+        finally:
+            self.finished.put(None)
 
-    def _in_turn(self, source: str, target: str) -> Outcome | None:
+    def _may_begin(self) -> bool:
+        """Wait until not too many outcomes wait to be told; False if the run ends."""
+        while not self.stopping.is_set():
+            if self.room.acquire(timeout=0.5):
+                return True
+        return False
+
+    def _in_turn(self, job: Job) -> Outcome | None:
         """The outcome of an image, as soon as there is enough memory for it; None if the run ends before."""
-        need, again = 0.0, not is_stream(source)  # a pipe can be read only once
+        need, again = 0.0, not is_stream(job.source)  # a pipe can be read only once
+        if must_be_alone(job, self.how):
+            need = memory.total_bytes()
         while True:
             with self.shares.of(need, again) as held:
                 if not held:
@@ -190,50 +219,89 @@ class Batch:
                 compute = replace(self.operation.compute, threads=held * self.threads_each)
                 operation = replace(self.operation, compute=compute)
                 try:
-                    return self._counted(source, target, operation)
+                    return self._counted(job, operation)
                 except memory.Wait as wait:  # leaving this block frees the pixels in its traceback
                     need = memory.total_bytes() if need else wait.need
 
-    def _next(self, timeout: float | None) -> Finished:
-        number, outcome = self.finished.get(timeout=timeout)
+    def _next(self, timeout: float | None) -> Finished | None:
+        """The next outcome; None if a thread has ended."""
+        found = self.finished.get(timeout=timeout)
+        if found is None:
+            return None
+        self.room.release()
+        number, outcome = found
         if isinstance(outcome, BaseException):
             raise outcome
-        self.told += 1
         return number, outcome
 
-    def _counted(self, source: str, target: str, operation: Operation) -> Outcome:
-        outcome = self._outcome(source, target, operation)
-        self.kinds.append(type(outcome))
-        return outcome
-
-    def _outcome(self, source: str, target: str, operation: Operation) -> Outcome:
-        if self.skip_existing and _exists(target):
-            return Skipped(source, target)
+    def _counted(self, job: Job, operation: Operation) -> Outcome:
         try:
-            return _way(source, target, self.how)(source, target, operation, self.how)
-        except ExhaustedError:
-            raise
-        except ConvError as error:
-            if self.skip_existing and isinstance(error, ExistsError):  # another run has written it meanwhile
-                return Skipped(source, target)
-            failed = error
-        except MemoryError:
-            memory.give_up()
-            remedy = "use a smaller image, kernel or padding"
-            failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
-        except BrokenPipeError:  # nobody reads the results any more
-            raise
-        except OSError as error:
-            failed = refusal(f"'{error.filename or source}'", "cannot be read or written", error)
-            if isinstance(failed, ExhaustedError):
-                raise failed from None
+            found = job.error or outcome_of(job.source, job.target, operation, self.how, self.skip_existing)
         except Exception as error:
-            if len(self.jobs) == 1:
+            if not self.several or isinstance(error, ConvError | OSError):
                 raise
             self.bug = self.bug or error
-            failed = ConvError(f"internal error, {type(error).__name__}", why=str(error))
-        failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
-        return Failed(source, failed)
+            found = bug(error)
+        outcome = Failed(job.source, found) if isinstance(found, ConvError) else found
+        with self.counting:
+            self.counts[type(outcome)] += 1
+        return outcome
+
+
+def must_be_alone(job: Job, how: Writing) -> bool:
+    """Whether no other image may be worked on meanwhile: a stream takes one after another, and blocks take all threads."""
+    if job.source == STDIO or is_stream(job.target) or how.blocks.asked:
+        return True
+    if job.error is not None or not in_blocks(job.source, job.target, how):
+        return False
+    try:
+        return bool(images.row_of(images.format_of(job.target, how.container, None)).blocks)
+    except ImageError:  # told when its turn comes
+        return False
+
+
+def bug(error: Exception) -> ConvError:
+    """What is said of an image over which an exception was raised that none should raise."""
+    return ConvError(f"internal error, {type(error).__name__}", why=str(error))
+
+
+def outcome_of(
+    source: str,
+    target: str,
+    operation: Operation,
+    how: Writing,
+    skip_existing: bool,
+    judge: Callable[[BaseException], None] | None = None,
+) -> Done | Skipped | ConvError:
+    """Process an image. What fails for this image alone is an error that is returned; others are raised.
+
+    `judge` gets what was raised, with its causes, which the error does not have any more.
+    """
+    if skip_existing and _exists(target):
+        return Skipped(source, target)
+    try:
+        return _way(source, target, how)(source, target, operation, how)
+    except ExhaustedError:
+        raise
+    except ConvError as error:
+        if skip_existing and isinstance(error, ExistsError):  # another run has written it meanwhile
+            return Skipped(source, target)
+        cause: BaseException = error
+        failed = error
+    except MemoryError as error:
+        memory.give_up()
+        cause, remedy = error, "use a smaller image, kernel or padding"
+        failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
+    except BrokenPipeError:  # nobody reads the results any more
+        raise
+    except OSError as error:
+        cause, failed = error, refusal(f"'{error.filename or source}'", "cannot be read or written", error)
+        if isinstance(failed, ExhaustedError):
+            raise failed from None
+    if judge is not None:
+        judge(cause)
+    failed.__traceback__ = failed.__context__ = None  # these keep pixels in memory, too
+    return failed
 
 
 def _exists(target: str) -> bool:

@@ -138,7 +138,7 @@ class BlockWork:
         )
         self.tensor = row_of(self.storage.container).tensor
         self.lookout = Lookout(self.scene, self.storage, ready.layer.kernel != (1, 1), task.dtype)
-        self.stretches = self.storage.policy == "minmax"
+        self.stretches = self.storage.policy == "minmax"  # which needs a first pass, where LO,HI needs none
 
     def __enter__(self) -> Self:
         return self

@@ -199,10 +199,8 @@ class Run:
         """The cluster that does the tasks; None: threads of this process."""
         if (where := self.how.blocks.on) is None:
             return None
-        cluster = connected(where)
+        cluster = connected(where, self.how.blocks.say)
         self.stack.callback(cluster.close)
-        if self.how.blocks.say is not None:
-            self.how.blocks.say(cluster.told)
         return cluster
 
     def _layout(self) -> Layout:

@@ -24,7 +24,7 @@ from convcli.images.formats import TENSOR
 from convcli.kernels import filter_sheet
 from convcli.kernels.analysis import reduced
 from convcli.kernels.bank import Matrix
-from convcli.pointwise.ranges import Clipped, store
+from convcli.pointwise.ranges import Clipped, rule_of, store
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.runs.pipeline import Outcome
@@ -138,7 +138,9 @@ def _gray(values: NDArray[np.float64], policy: str | None, full_scale: float) ->
     """Gray levels of a channel, and counts of the values that were clipped."""
     out = np.empty(values.shape, np.uint8)
     if policy is not None:
-        return out, store(values * (255 / full_scale), 255.0, policy, out)
+        scale = 255 / full_scale
+        rule, span = rule_of(policy, scale)
+        return out, store(values * scale, 255.0, rule, out, span=span)
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     sizes = np.abs(finite)
     peak = float(np.quantile(sizes, PEAK)) or float(sizes.max()) or 1.0
@@ -181,7 +183,8 @@ def _kept(operation: Operation, result: Picture, count: int) -> list[str | None]
 def _rule(policy: str | None, policies: Sequence[str | None]) -> str:
     """What black, gray and white are on the sheet, in words."""
     if policy is not None:
-        return f"{_RULES[policy]}."
+        low, _, high = policy.partition(",")
+        return f"{_RULES.get(policy, f'{low} is black, {high} white, the rest is clipped')}."
     if None not in policies:
         return _KEPT
     return f"{_KEPT} Others: {_SIGNED}" if "clip" in policies else _SIGNED

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from convcli.errors import ImageError, param
-from convcli.images.formats import has_image_name
-from convcli.system.context import current
+from convcli.errors import ConvError, ImageError, param
+from convcli.images.formats import format_of, has_image_name
 from convcli.system.files import reason
-from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, one_place, same_file
+from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, is_url, one_place, same_file
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = re.compile(r"\{([^{}]*)\}")
+
+Key = str | tuple[int, int]
+"""What all names of a file or an object have in common: its URL, or its device and inode."""
 
 STDOUT = "/dev/stdout"
 """Another name of standard output. With it, the image may be written to a terminal, too."""
@@ -65,37 +68,80 @@ def resolve(
     if in_place and STDIO in inputs:
         raise ImageError(param("in_place"), "needs a file, and the input is '-'", f"use {param('output')}")
     targets = list(inputs) if in_place else named(inputs, output, kernel, below, form)
-    kept = {identity(other): other for other in reversed(read)}
-    known = {} if in_place else {identity(source): source for source in inputs}
+    kept = {key_of(other): other for other in reversed(read)}
+    known = {} if in_place else {key_of(source): source for source in inputs}
     places: dict[str, list[tuple[str, int]]] = {}  # by names that a file system could treat as one
     folder_of = cache(os.path.realpath)
     for number, (source, target) in enumerate(zip(inputs, targets, strict=True)):
-        if (key := identity(target)) is not None:
+        if (key := key_of(target)) is not None:
             if key in kept:
-                rule = f"is the kernel or weights file '{kept[key]}' of this run"
-                raise ImageError(f"output '{target}'", rule, "use another name")
+                raise replaces_kernel(target, kept[key])
             if key in known:
-                alone = in_place is not None and all(map(same_file, inputs, targets))  # no image replaces another one
-                remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
-                raise ImageError(f"output '{target}'", f"is the input '{known[key]}'", remedy)
+                alone = in_place is not None and all(  # no image replaces another one
+                    source == target or same_file(source, target)
+                    for source, target in zip(inputs, targets, strict=True)
+                )
+                raise replaces_input(target, known[key], alone)
         if output is None and not in_place and not overwrite and os.path.lexists(target):
             raise exists(target)
         if target != STDIO and is_stream(target):
             continue  # a stream takes the images one after the other
-        where = target
-        if target != STDIO:
-            with suppress(OSError):  # opening it gives the error
-                folder, name = os.path.split(target)
-                where = folder_of(target) if os.path.islink(target) else os.path.join(folder_of(folder), name)
+        where = where_of(target, folder_of)
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
             if where == other or one_place(where, other):
-                here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
+                here = f"'{said(target)}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
                 remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
-                raise ImageError(f"'{inputs[first]}' and '{source}'", rule, remedy)
+                raise ImageError(f"'{said(inputs[first])}' and '{said(source)}'", rule, remedy)
         alike.append((where, number))
     return targets
+
+
+def key_of(path: str) -> Key | None:
+    """What all names of a file or an object have in common; None if there is no such file."""
+    return path if is_url(path) else identity(path)
+
+
+def where_of(target: str, folder_of: Callable[[str], str] = os.path.realpath) -> str:
+    """Where a result goes, without links. `folder_of` is `os.path.realpath`, and may keep what it has found."""
+    if target == STDIO or is_url(target):
+        return target
+    with suppress(OSError):  # opening it gives the error
+        folder, name = os.path.split(target)
+        return folder_of(target) if os.path.islink(target) else os.path.join(folder_of(folder), name)
+    return target
+
+
+def said(path: str) -> str:
+    """A path or an address for a message: without what may be secret."""
+    if not is_url(path):
+        return path
+    from convcli.system.addresses import shown
+
+    return shown(path)
+
+
+def replaces_kernel(target: str, kernel: str) -> ImageError:
+    """The error for a target that is a file with the kernel or the weights."""
+    return ImageError(f"output '{target}'", f"is the kernel or weights file '{kernel}' of this run", "use another name")
+
+
+def replaces_input(target: str, source: str, alone: bool) -> ImageError:
+    """The error for a target that is an input. `alone`: every image would be written over itself."""
+    remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
+    return ImageError(f"output '{said(target)}'", f"is the input '{said(source)}'", remedy)
+
+
+def check_ending(target: str, form: str | None) -> None:
+    """Raise an ImageError if a file's name contradicts the format that is asked for by name."""
+    if form is None or is_stream(target) or format_of(target, None, None) == format_of("x", form, None):
+        return
+    rule, remedy = (
+        f"does not end as {param('format', form)} does",
+        f"use .{{ext}} as its ending, or leave {param('format')} out",
+    )
+    raise ImageError(f"output '{target}'", rule, remedy)
 
 
 def _apart(one: str, other: str, output: str | None, form: str | None, deep: bool) -> str:
@@ -141,9 +187,15 @@ def named(
     inputs: Sequence[str], output: str | None, kernel: str, below: Sequence[str] = (), form: str | None = None
 ) -> list[str]:
     """The target of every input, without the checks of `resolve`. An impossible path is an ImageError."""
-    for path in (*inputs, output or ""):
-        if "\0" in path:
-            raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
+    return [*map(namer(output, kernel, form), inputs, below or [""] * len(inputs))]
+
+
+def namer(output: str | None, kernel: str, form: str | None = None) -> Callable[[str, str], str]:
+    """A function that names the target of an input, which gets its path and its folder below the one that was searched.
+
+    Here and there, an impossible path is an ImageError.
+    """
+    _check_path(output or "")
     if output == "":
         raise ImageError("output ''", "is empty", "name a file, a folder ending in '/', or '-'")
     into = False
@@ -155,9 +207,10 @@ def named(
             raise ImageError(f"output '{output}'", "is not a folder, but a file", "use another name")
 
     def target(source: str, under: str) -> str:
+        _check_path(source)
         if not source:
             raise ImageError("input ''", "is empty", "name an image, or - for standard input")
-        path = Path("stdin.png" if source == STDIO else source)
+        path = Path("stdin.png" if source == STDIO else _plain(source))
         if not path.suffix:
             path = path.with_name(f"{path.name}.png")
         if form is not None:
@@ -167,7 +220,7 @@ def named(
         if output in (STDIO, STDOUT):
             return STDIO
         if into and "{" not in output:
-            return str(Path(output) / under / path.name)
+            return _joined(output, under, path.name)
         values = {
             "stem": path.stem,
             "name": path.name,
@@ -178,10 +231,26 @@ def named(
         }
         filled = output.format_map(values)
         if into:
-            return str(Path(filled) / path.name)
-        return str(Path(filled)) if "{dir}" in output else filled
+            return _joined(filled, path.name)
+        return _joined(filled) if "{dir}" in output else filled
 
-    return [target(source, under) for source, under in zip(inputs, below or [""] * len(inputs), strict=True)]
+    return target
+
+
+def _check_path(path: str) -> None:
+    if "\0" in path:
+        raise ImageError(f"path '{path}'", "has a NUL in it, which ends a path", "write it without")
+
+
+def _plain(source: str) -> str:
+    """A source as a path: of an address, what follows the scheme, without a query."""
+    return source.partition("://")[2].partition("?")[0] if is_url(source) else source
+
+
+def _joined(first: str, *parts: str) -> str:
+    """A path without doubled slashes and dots. Those after a scheme stay."""
+    scheme, mark, place = first.partition("://") if is_url(first) else ("", "", first)
+    return scheme + mark + str(Path(place, *parts))
 
 
 def check_terminal(what: str, remedy: str) -> None:
@@ -196,19 +265,46 @@ def check_closed() -> None:
         raise ImageError("standard output", "is closed, so the image cannot be written", "use -o FILE or a pipe")
 
 
+class Job(NamedTuple):
+    """An image of a run with its target, or with the error that it cannot have one."""
+
+    source: str
+    target: str
+    error: ConvError | None = None
+
+
+class Rules(NamedTuple):
+    """How results are named, and what they may replace; see `resolve`."""
+
+    output: str | None
+    kernel: str
+    overwrite: bool = False
+    in_place: bool = False
+    read: tuple[str, ...] = ()
+    form: str | None = None
+    skip_existing: bool = False
+
+    def jobs(self, paths: Sequence[str], below: Sequence[str]) -> list[Job]:
+        """Images with their targets. Raises an ImageError if one breaks a rule."""
+        targets = resolve(
+            paths, self.output, self.kernel, below=below, overwrite=self.overwrite or self.skip_existing,
+            in_place=self.in_place, read=self.read, form=self.form,
+        )  # fmt: skip
+        for target in targets:
+            check_ending(target, self.form)
+        return [*map(Job, paths, targets)]
+
+
 def make_folder(target: str, output: str | None) -> None:
     """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty."""
-    if output is None or not is_several(output):
+    if output is None or not is_several(output) or is_url(target):
         return
+    from convcli.system.folders import made_folders
+
     wanted = Path(target).parent
     try:
         for path in [path for path in (wanted, *wanted.parents) if not path.exists()][::-1]:
-            current().at_end(_remove, path)
+            made_folders().add(str(path))
         os.makedirs(wanted, exist_ok=True)
     except (OSError, ValueError) as error:
         raise ImageError(f"output folder '{wanted}'", "cannot be made", **reason(error)._asdict()) from None
-
-
-def _remove(folder: Path) -> None:
-    with suppress(OSError):  # it is not empty
-        folder.rmdir()

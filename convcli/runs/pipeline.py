@@ -17,6 +17,7 @@ from convcli.images.picture import SPACES, Described, joined
 from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
+from convcli.pointwise.ranges import rule_of
 from convcli.runs.operation import Operation
 from convcli.system import memory
 from convcli.windows import Held, Source
@@ -36,7 +37,8 @@ class Outcome:
 
 
 def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
-    """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy.
+    """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy: one of
+    `convcli.vocabulary.RANGES`, or ``LO,HI``.
 
     Raises
     ------
@@ -214,12 +216,13 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
         bias = () if operation.bias is None else operation.bias.of(channels, white)
         finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
     if kept.dtype in ("uint8", "uint16"):
+        how, span = rule_of(kept.policy, kept.scale)
         noise = 0.0
         if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
             together = max((count for count, rule in finish.parts if rule != "none"), default=1)
             noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white * kept.scale
         finish = replace(
-            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=kept.policy, count=True, scale=kept.scale,
+            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=how, count=True, scale=kept.scale, span=span,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
     return Prepared(white, space, made, layer, spec, lift, finish, kept, rule, has_alpha, whole)

@@ -10,6 +10,7 @@ from convcli.errors import param
 from convcli.images import Storage, row_of, white_of
 from convcli.images.picture import Described
 from convcli.pointwise import Array
+from convcli.pointwise.ranges import rule_of
 from convcli.windows import NEAR_VALUES, bands
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
@@ -55,7 +56,8 @@ class Lookout:
         self.tensor = row_of(picture.metadata.format).tensor  # also if its channels are treated as colours
         self.narrows = storage.dtype == "float32" and not row.tensor and picture.dtype == np.float64
         integers = storage.dtype != "float32" and not row.tensor
-        self.white = integers and storage.policy != "minmax" and real and (picture.real or self.tensor)
+        stretched = rule_of(storage.policy)[0] == "minmax"  # where white does not matter
+        self.white = integers and not stretched and real and (picture.real or self.tensor)
         self.nodata = picture.metadata.nodata if mixes else None
         self.nans = mixes and real
         self.exact = EXACT[dtype] if dtype in EXACT and picture.dtype.kind in "iu" else None
@@ -116,7 +118,7 @@ class Lookout:
         picture, container = self.picture, self.storage.container
         full_scale = white_of(picture, container)
         largest = f"{peak:.0f}" if peak >= 1000 else f"{peak:.3g}"
-        remedy = f"to stretch the result over {container}'s range, use {param('range', 'minmax')}"
+        remedy = f"to stretch the result over {container}'s range, use {param('range', 'minmax')}, or {param('range', 'LO,HI')}"
         if picture.assumed:
             remedy = f"if white is another value, use {param('full_scale')}; {remedy}"
         if self.tensor and picture.assumed and full_scale == 255 and 0 < peak <= 1:

@@ -1,16 +1,22 @@
-"""Files that are read whole, with a bound: a device has no end, and a file may not be what its name says. Standard library only."""
+"""Files that are read whole, with a bound, or in pieces: a device has no end, and a file may not be what its name says. Standard
+library only.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import BinaryIO, cast
 
 from convcli.errors import ConvError
 from convcli.system.files import reason
 from convcli.system.names import STDIO
+
+PIECE_BYTES = 1 << 16
+"""How much of a file is read at once."""
 
 
 def contents(
@@ -46,6 +52,18 @@ def contents(
         size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
         raise kind(what, f"is larger than {size}", remedy)
     return data
+
+
+def pieces(path: str, what: str, kind: type[ConvError] = ConvError) -> Iterator[bytes]:
+    """The bytes of a file, or of standard input for ``-``, as they come; the parameters and errors are as in `contents`."""
+    try:
+        with nullcontext(sys.stdin.buffer) if path == STDIO else open(path, "rb") as stream:
+            while data := stream.read1(PIECE_BYTES):  # type: ignore[union-attr]
+                yield data
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise kind(what, "cannot be read", **reason(error)._asdict()) from None
+    if data is None:
+        raise kind(what, "cannot be read", "put 'cat |' before", "the pipe does not wait for its writer")
 
 
 def _at_most(stream: BinaryIO, most: int) -> bytes | None:

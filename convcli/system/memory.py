@@ -97,6 +97,8 @@ def share() -> str:
     mine = _mine.get()
     if mine is None or mine.again:
         return f"this machine has {total_bytes() / 2**30:.1f}"
+    if not mine.owners:
+        return f"a task of this worker may have {mine.bytes / 2**30:.1f}"
     return f"each of {mine.owners} images at once (see {param('threads')}) may have {mine.bytes / 2**30:.1f}"
 
 
@@ -164,12 +166,22 @@ class Shares:
             return True
 
 
+@contextmanager
+def limited(most: float) -> Iterator[None]:
+    """Let this thread have no more than so many bytes, as a worker on a cluster, until the block ends."""
+    token = _mine.set(_Mine(most, False, 0))
+    try:
+        yield
+    finally:
+        _mine.reset(token)
+
+
 class _Mine(NamedTuple):
     """What a thread may have: bytes, whether it can begin again with more, and how many threads have the same share."""
 
     bytes: float
     again: bool
-    owners: int
+    owners: int  # 0: a worker on a cluster
 
 
 _mine: ContextVar[_Mine | None] = ContextVar("mine", default=None)

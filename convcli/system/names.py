@@ -37,7 +37,7 @@ def is_store(path: str) -> bool:
 
 def is_folder(path: str) -> bool:
     """Whether a path is a folder of files. A Zarr is one picture."""
-    return os.path.isdir(path) and not is_store(path)
+    return not is_store(path) and os.path.isdir(path)
 
 
 def is_there(path: str) -> bool:
@@ -79,7 +79,7 @@ def one_place(one: str, other: str) -> bool:
     if len(names) != len(others) or not os.path.isabs(one):
         return False
     for depth, (name, another) in enumerate(zip(names, others, strict=True)):
-        if name != another and not taken_for_one(_existing(os.sep.join(names[:depth])), name, another):
+        if name != another and not taken_for_one(existing(os.sep.join(names[:depth])), name, another):
             return False
     return True
 
@@ -111,7 +111,7 @@ def _probed(folder: str, one: str, other: str) -> bool:
             os.unlink(probe)
 
 
-def _existing(folder: str) -> str:
+def existing(folder: str) -> str:
     """The folder, or the nearest folder above it that exists."""
     while folder and not os.path.isdir(folder):
         folder = os.path.dirname(folder)

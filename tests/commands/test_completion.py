@@ -111,6 +111,12 @@ def test_options(option: str, words: tuple[str, ...]) -> None:
         assert word in words_of("bash", "apply", option, word[:2])
 
 
+def test_numbers_of_a_range_are_typed() -> None:
+    for command in ("apply", "transpose", "explain"):
+        assert words_of("bash", command, "--range", "-1,") == []
+        assert words_of("bash", command, "--range", "") == [*RANGES]
+
+
 def test_kernels_and_their_members() -> None:
     assert words_of("bash", "apply", "-k", "scharr") == ["scharr", "scharr-x", "scharr-y"]
     assert {"kirsch-n", "kirsch-nw"} < set(words_of("bash", "transpose", "--kernel", "kir"))

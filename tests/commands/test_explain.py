@@ -123,7 +123,7 @@ def test_values_and_what_is_written_of_pictures(name: str, line: str, pictures: 
         assert abs(document["written"] - int(stored[channel, -2, 3])) <= close_call
 
 
-@pytest.mark.parametrize("policy", ["clip", "abs", "offset", "minmax"])
+@pytest.mark.parametrize("policy", ["clip", "abs", "offset", "minmax", "-100,250"])
 @pytest.mark.parametrize("name", ["gray.png", "rgb.png", "deep.png"])
 def test_every_range_policy(policy: str, name: str, pictures: Path, tmp_path: Path) -> None:
     line = ["-k", "1,-2,0;0,3,-1", "--range", policy]
@@ -203,10 +203,15 @@ def test_a_combined_bank_shows_every_member(folder: Path) -> None:
         ("--kernel=-1 --range offset", "-6", "122", "128 is added"), ("--kernel=60.0", "360", "255", "above 255: clipped"),
         ("--kernel=0.4", "2.4", "2", "rounded"), ("--kernel=-1 --format npy", "-6", "-6", "raw, NPY"),
         ("--kernel=-1 --range minmax", "-6", "174", "-19 to 0, the whole range, is stretched to 0 to 255"),
+        ("--kernel=-1 --range=-8,-3", "-6", "102", "(-8 to -3 is stretched to 0 to 255; --range -8,-3, PNG)"),
+        ("--kernel=-1 --range=-3,2", "-6", "0", "-3 to 2 is stretched to 0 to 255; below -3: clipped"),
+        ("--kernel=-1 --range=-9,-7", "-6", "255", "-9 to -7 is stretched to 0 to 255; above -7: clipped"),
+        ("--kernel=-1 --range=-8,-3 --format npy", "-6", "102", "-8 to -3 is stretched to 0 to 255; float32"),
+        ("--kernel=-1 --range=-9,-7 --format npy", "-6", "255", "above -7: clipped; float32"),
     ],
 )  # fmt: skip
 def test_what_is_written_and_why(line: str, value: str, written: str, words: str, folder: Path) -> None:
-    """The 6 of the ramp: minmax gives (-6 + 19) · 255 / 19 = 174.47."""
+    """The 6 of the ramp: minmax gives (-6 + 19) · 255 / 19 = 174.47, and -8,-3 2 · 51."""
     table = done("explain", "ramp.png", *line.split(), "--at", "1,1", cwd=folder).table
     assert table["value"] == value
     assert table["stored"].partition(" ")[0] == written

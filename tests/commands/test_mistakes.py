@@ -202,6 +202,8 @@ MISTAKES = """
     apply img.png -k box -p saem                      | did you mean same?
     apply img.png -k box -p SAEM                      | did you mean same?
     apply img.png -k box --range minmx                | did you mean minmax?
+    apply img.png -k box --range 3,1                  | use 1,3
+    apply img.png -k box --vmax 9                     | use --range LO,HI
     apply img.png -k box --range normalize            | did you mean minmax?
     apply img.png -k box --channels grey              | did you mean gray?
     apply img.png -k box --op convolve                | did you mean conv?

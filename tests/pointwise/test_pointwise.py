@@ -97,7 +97,8 @@ def cases(draw: st.DrawFn) -> Case:
     finish = Finish(restore=restore)
     if draw(st.booleans()):
         policy, scale = draw(st.sampled_from(("clip", "abs", "offset", "minmax"))), 255 / white
-        finish = Finish((), "uint8", 255.0, policy, True, scale, real="float64", restore=restore)
+        span = draw(st.sampled_from((None, (-20.0, 190.0)))) if policy == "minmax" else None
+        finish = Finish((), "uint8", 255.0, policy, True, scale, span, real="float64", restore=restore)
     bias = generator.integers(0, 9, read_) * white / 64 if gain is None and draw(st.booleans()) else None
     return Case(image, lift, weight, spec, bias, finish)
 
@@ -140,11 +141,11 @@ def restored(result: Real, restore: Restore) -> Real:
     return np.concatenate([colours, alpha])
 
 
-def in_range(values: Real, policy: str) -> Real:
+def in_range(values: Real, policy: str, span: tuple[float, float] | None = None) -> Real:
     """Values in units of 255, before they are rounded."""
     if policy == "minmax":
-        low, span = values.min(), np.ptp(values)
-        return (values - low) * (255 / span if span else 0)
+        low, high = span or (values.min(), values.max())
+        return (values - low) * (255 / (high - low) if high > low else 0)
     return np.abs(values) if policy == "abs" else values + 128 * (policy == "offset")
 
 
@@ -170,7 +171,7 @@ def test_tiles_agree_with_the_whole_picture(
         return
     count = len(expected) - finish.restore.alpha
     scaled = expected * finish.scale
-    scaled[:count] = in_range(scaled[:count], finish.policy)
+    scaled[:count] = in_range(scaled[:count], finish.policy, finish.span)
     near = np.abs(scaled - np.floor(scaled) - 0.5) < 1e-4  # either way of rounding is right
     np.testing.assert_array_equal(np.where(near, 0, result.array), np.where(near, 0, np.clip(np.rint(scaled), 0, 255)))
     if not near.any():

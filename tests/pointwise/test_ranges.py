@@ -9,7 +9,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Compute
 from convcli.geometry import Pair
 from convcli.pointwise.finish import Finish
-from convcli.pointwise.ranges import Clipped, Known, store
+from convcli.pointwise.ranges import Clipped, Known, rule_of, store
 from support.operations import BACKENDS, convolve, transpose_convolve
 
 
@@ -32,6 +32,21 @@ def test_what_is_surely_within_is_not_clipped() -> None:
     np.testing.assert_array_equal(out, [[255, 255, 0]])
     store(values[:, 1:].copy(), 255.0, "clip", out[:, 1:], False, Known(within=True, surely=True, finite=True))
     np.testing.assert_array_equal(out[:, 1:], [[255, 0]])
+
+
+def test_given_numbers_are_a_stretch_in_the_units_of_the_file() -> None:
+    assert rule_of("-1,0.5", 255.0) == ("minmax", (-255.0, 127.5))
+    assert rule_of("0,1e-05") == ("minmax", (0.0, 1e-05))
+    assert rule_of("minmax", 255.0) == ("minmax", None)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_beyond_a_given_span_is_clipped(backend: str) -> None:
+    image = np.array([[[-1, np.nan, 3, np.inf, 0, -np.inf, 3e38, 2]]], np.float32)
+    finish = Finish((), "uint8", 255.0, "minmax", count=True, span=(0.0, 2.5))
+    result = convolve(image, np.ones((1, 1, 1, 1)), ConvSpec(), Compute(backend), finish=finish)
+    np.testing.assert_array_equal(result.array, [[[0, 0, 255, 255, 0, 0, 255, 204]]])
+    assert result.clipped == Clipped(below=2, above=3, total=8, nan=1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

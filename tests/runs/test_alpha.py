@@ -81,7 +81,7 @@ def test_alpha_filter_treats_opacity_as_a_channel(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "out.png"), np.rint(planes / 2))
 
 
-@pytest.mark.parametrize("policy", ["abs", "offset", "minmax"])
+@pytest.mark.parametrize("policy", ["abs", "offset", "minmax", "-9,99"])
 def test_the_range_policy_is_for_colours(policy: str, tmp_path: Path) -> None:
     source = write(tmp_path / "in.png", np.concatenate([RGB, ALPHA]))
     done("apply", source, "-k", "sobel-x", "--range", policy, "-o", tmp_path / "out.png")

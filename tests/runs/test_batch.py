@@ -23,7 +23,7 @@ from convcli.runs.batch import Batch, Failed, Skipped
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing
 from convcli.system import context, files
-from support.batches import OPERATION, lines
+from support.batches import OPERATION, jobs, lines
 from support.cli import binary, done, run, terminal
 from support.files import alone, made
 from support.pictures import write
@@ -188,7 +188,7 @@ def on(threads: int) -> Operation:
     ],
 )
 def test_a_stream_takes_one_image_after_the_other(sources: list[str], targets: list[str], workers: int) -> None:
-    assert Batch(sources, targets, on(4), Writing()).workers == workers
+    assert Batch(jobs(sources, targets), on(4), Writing()).workers == workers
 
 
 def test_many_at_once_give_what_each_gives_alone(photos: Path) -> None:
@@ -224,7 +224,7 @@ def test_as_many_at_once_as_there_are_threads(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(batch, "process", work)
     names = [f"{number}.png" for number in range(20)]
-    with Batch(names, names, on(4), Writing()) as running:
+    with Batch(jobs(names, names), on(4), Writing()) as running:
         outcomes = dict(running)
     assert [str(outcomes[number].error) for number in range(20)] == names
     assert at_work == [0, 4]
@@ -241,7 +241,7 @@ def test_few_images_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     for count, threads in ((1, 8), (2, 4), (3, 2), (8, 1), (9, 1)):
         asked.clear()
         names = [f"{number}.png" for number in range(count)]
-        with Batch(names, names, on(8), Writing()) as running:
+        with Batch(jobs(names, names), on(8), Writing()) as running:
             assert len([*running]) == count
         assert asked == [threads] * count
 
@@ -249,14 +249,14 @@ def test_few_images_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pixels_do_not_wait_to_be_told_of(photos: Path) -> None:
     sources = [str(photos / "photos" / name) for name in ("1.png", "2.ppm", "notes.txt")]
     targets = [str(photos / name) for name in ("a.png", "b.png", "c.png")]
-    with Batch(sources, targets, on(2), Writing()) as running:
+    with Batch(jobs(sources, targets), on(2), Writing()) as running:
         outcomes = dict(running)
     assert isinstance(outcomes[0], Done)
     assert outcomes[0].result.array.size == 0
     assert outcomes[0].output_shape == (3, 4, 5)
     assert isinstance(outcomes[2], Failed)
     assert outcomes[2].error.__traceback__ is None
-    with Batch(sources, targets, on(2), Writing(), skip_existing=True) as running:
+    with Batch(jobs(sources, targets), on(2), Writing(), skip_existing=True) as running:
         assert isinstance(dict(running)[1], Skipped)
 
 
@@ -265,7 +265,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(batch, "process", work)
-    with pytest.raises(ZeroDivisionError, match="a bug") as caught, Batch("a", "a", on(3), Writing()) as running:
+    with pytest.raises(ZeroDivisionError, match="a bug") as caught, Batch(jobs("a", "a"), on(3), Writing()) as running:
         list(running)
     assert caught.traceback[-1].name == "work"
 

@@ -23,7 +23,7 @@ from convcli.runs.operation import Operation
 from convcli.runs.single import Done, Writing
 from convcli.system import memory
 from convcli.system.memory import Shares
-from support.batches import OPERATION
+from support.batches import OPERATION, jobs
 from support.cli import done, environment, heeding, run
 from support.files import made
 from support.memory import MB, have
@@ -91,7 +91,7 @@ def worked_on(
     """What comes of images with these names when each is worked on so."""
     monkeypatch.setattr(batch, "process", work)
     operation = replace(OPERATION, compute=Compute(threads=threads))
-    with Batch([*names], [*names], operation, Writing()) as running:
+    with Batch(jobs(names, names), operation, Writing()) as running:
         return dict(running)
 
 
@@ -178,7 +178,7 @@ def test_nobody_waits_when_the_run_ends(end: type[BaseException], monkeypatch: p
     have(monkeypatch, 100)
     monkeypatch.setattr(batch, "process", work)
     operation = replace(OPERATION, compute=Compute(threads=3))
-    running = Batch([*"abc"], [*"abc"], operation, Writing())
+    running = Batch(jobs("abc", "abc"), operation, Writing())
     with pytest.raises(end), running:
         list(running)
     for thread in running.threads:

@@ -53,6 +53,8 @@ def test_every_channel_is_in_its_place(image: np.ndarray, tmp_path: Path) -> Non
         ("clip", 2, lambda x: np.clip(2 * x, 0, 255)),
         ("abs", -1, lambda x: x),
         ("offset", -0.5, lambda x: np.clip(np.rint(128 - 0.5 * x), 0, 255)),
+        ("10,61", -1, lambda x: np.clip((-x - 10) * 5, 0, 255)),
+        ("-61,-10", -1, lambda x: np.clip((61 - x) * 5, 0, 255)),
         ("minmax", -3, lambda x: np.rint((x.max() - x) * 255 / (x.max() - x.min()))),
     ],
 )
@@ -100,13 +102,20 @@ def test_what_kernels_of_sum_1_make_is_as_bright_as_it_is(tmp_path: Path) -> Non
 
 
 def test_the_caption_says_what_is_stretched() -> None:
-    both, kept, stretched, asked = (
+    both, kept, stretched, asked, told = (
         montage._rule(*given)
-        for given in ((None, ["clip", None]), (None, ["clip"]), (None, [None]), ("minmax", ["minmax"]))
+        for given in (
+            (None, ["clip", None]),
+            (None, ["clip"]),
+            (None, [None]),
+            ("minmax", ["minmax"]),
+            ("-1,2", ["-1,2"]),
+        )
     )
     assert both == f"{kept} Others: {stretched}"
     assert kept.startswith("Kernels that sum to 1")
     assert asked.startswith("each channel")
+    assert told == "-1 is black, 2 white, the rest is clipped."
 
 
 def test_icons_of_every_size() -> None:
@@ -187,7 +196,12 @@ def test_banks_come_channel_by_channel(image: np.ndarray, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("options", "policy", "below", "above"),
-    [(["--range", "clip"], "clip", 2, 1), (["--range", "minmax"], "minmax", 0, 0), ([], "stretch", 0, 1)],
+    [
+        (["--range", "clip"], "clip", 2, 1),
+        (["--range", "minmax"], "minmax", 0, 0),
+        (["--range", "-1.0,1"], "-1,1", 1, 1),
+        ([], "stretch", 0, 1),
+    ],
 )
 def test_the_document_tells_of_the_channels(
     options: list[str], policy: str, below: int, above: int, tmp_path: Path

@@ -40,6 +40,7 @@ from convcli.images.figures import movie
 from convcli.runs import comparison, comparison_input
 from convcli.runs.batch import Batch, Done
 from convcli.runs.operation import assemble
+from convcli.runs.outputs import Job
 from convcli.runs.single import Writing
 from convcli.translate import Request, translate
 from convcli.vocabulary import TOOLS
@@ -64,7 +65,7 @@ for backend in ("numpy", "torch", "reference"):
     choices = (".png", Writing()), (".tif", Writing()), (".png", Writing(montage=400)), (".npy", Writing(policy="raw"))
     for targets, how in choices:
         outs = [f"out-{backend}-{number}{targets}" for number in range(len(sources))]
-        with Batch(sources, outs, operation, how) as batch:
+        with Batch([*map(Job, sources, outs)], operation, how) as batch:
             found = [one for _, one in batch]
         assert all(isinstance(one, Done) for one in found), found
         same(f"{backend}, {targets}")

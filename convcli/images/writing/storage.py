@@ -12,7 +12,7 @@ from convcli.images.formats import Format, row_of
 from convcli.images.picture import SPACES, Described, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
-from convcli.pointwise.ranges import Clipped, apply_policy
+from convcli.pointwise.ranges import Clipped, apply_policy, rule_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Storage:
     dtype: str  # ``uint8``, ``uint16``, or ``float32`` for real values
     scale: float  # the factor for the values, for another depth
     full_scale: float  # white, after scaling
-    policy: str  # the range policy
+    policy: str  # the range policy, one of `convcli.vocabulary.RANGES` or ``LO,HI``
     notes: tuple[str, ...] = ()  # remarks about what is lost
 
 
@@ -48,7 +48,7 @@ def storage_for(
     shape : tuple of int
         The shape of the result's colour, ``(C, H, W)`` or ``(N, C, H, W)``.
     policy : str, optional
-        One of `convcli.vocabulary.RANGES`; by default ``clip`` for integers and ``raw`` for real values.
+        One of `convcli.vocabulary.RANGES`, or ``LO,HI``; by default ``clip`` for integers and ``raw`` for real values.
     fewer : str
         How the operation could give fewer channels, for the remedy if there are too many.
 
@@ -91,7 +91,7 @@ def storage_for(
     notes = ()
     if full_scale > 255 and not deep:
         notes = (f"16-bit values are stored with 8 bits in {container}: write png or tif to keep the depth",)
-    elif row.real and policy != "minmax" and _has_other_bits(picture):
+    elif row.real and (policy is None or rule_of(policy)[0] != "minmax") and _has_other_bits(picture):
         said = f"values are scaled, so that white is {white:g}, not {full_scale:g}"
         notes = (f"{said}: {param('range', 'raw')} keeps them",)
     return Storage(container, space, dtype, white / full_scale, white, policy or "clip", notes)
@@ -155,13 +155,16 @@ def tensor_of(picture: Picture, policy: str, span: tuple[float, float] | None = 
 
 
 def _real(colour: Array, full_scale: float, policy: str, span: tuple[float, float] | None) -> tuple[Array, Clipped]:
-    """Real values after a range policy, without rounding. Only ``clip`` limits them."""
+    """Real values after a range policy, without rounding. Only ``clip`` and ``LO,HI`` limit them."""
     values = colour if colour.dtype.kind == "f" else colour.astype(np.float32)
-    values = apply_policy(values, full_scale, policy, span=span)
-    if policy != "clip":
-        return values, Clipped()
-    below, above = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > full_scale))
-    return np.clip(values, 0, full_scale), Clipped(below, above, values.size)
+    rule, given = rule_of(policy)
+    mapped = apply_policy(values, full_scale, rule, span=given or span)
+    if policy != "clip" and given is None:
+        return mapped, Clipped()
+    low, high = given or (0.0, full_scale)
+    with np.errstate(over="ignore"):  # limits that float16 does not hold
+        below, above = int(np.count_nonzero(values < low)), int(np.count_nonzero(values > high))
+    return np.clip(mapped, 0, full_scale), Clipped(below, above, values.size)
 
 
 def pixels_of(picture: Picture, storage: Storage, span: tuple[float, float] | None = None) -> tuple[Array, Clipped]:
@@ -188,7 +191,8 @@ def pixels_of(picture: Picture, storage: Storage, span: tuple[float, float] | No
 
 def _integers(planes: Array, storage: Storage, policy: str) -> tuple[Array, Clipped]:
     """Values ``(C, H, W)`` as stored integers, computed as in the engine."""
-    finish = Finish((), storage.dtype, storage.full_scale, policy, count=True, scale=storage.scale)
+    rule, span = rule_of(policy, storage.scale)
+    finish = Finish((), storage.dtype, storage.full_scale, rule, count=True, scale=storage.scale, span=span)
     out, clipped = finish.whole(planes[np.newaxis])
     return out[0], clipped
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from convcli import extras
-from convcli.errors import BackendError, param
+from convcli.errors import BackendError, ConvError, param
 
 if TYPE_CHECKING:
     from convcli.runs.places.dask import Cluster
@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 PATIENCE = 2.0
 """After an interruption, tasks at work have this many seconds to finish."""
+
+
+class LostError(ConvError):
+    """The worker of a task was lost, several times."""
 
 
 class Place(Protocol):
@@ -44,8 +48,8 @@ class Place(Protocol):
         ...
 
 
-def connected(where: str) -> Cluster:
-    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`.
+def connected(where: str, say: Callable[[str], None] | None = None) -> Cluster:
+    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`. `say` is told of it, and when no worker is left.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def connected(where: str) -> Cluster:
         raise BackendError(param("on", where), "needs Dask, which is not installed", extras.how_to_get("distributed"))
     from convcli.runs.places.dask import Cluster
 
-    return Cluster(where)
+    return Cluster(where, say)
 
 
 Act = Callable[[Any], Any]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+import signal
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from threading import Lock
+from math import inf
+from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from convcli import __version__
 from convcli.errors import BackendError, ConvError, ImageError, param
-from convcli.runs.places import PATIENCE
+from convcli.runs.places import PATIENCE, LostError
 from convcli.system import memory
 from convcli.system.context import Context
 
@@ -23,6 +25,12 @@ T = TypeVar("T")
 
 RETRIES, PAUSE = 2, 0.25
 """How often a task is tried again after an error of reading or writing, and after how many seconds the first time."""
+
+WATCH = 5.0
+"""After so many seconds it is looked after the workers again."""
+
+SHARE = 0.8
+"""How much of a worker's limit of memory is used: beyond that, Dask gives it no more tasks."""
 
 
 class Job(Protocol):
@@ -51,8 +59,8 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
 
     idempotent = False
 
-    def __init__(self, name: str, job: Job) -> None:
-        self.name, self.job = name, job
+    def __init__(self, name: str, job: Job, ours: bool) -> None:
+        self.name, self.job, self.ours = name, job, ours
         self._opened: Any = None
         self._context: Context | None = None
 
@@ -60,6 +68,9 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
         """Called by Dask when a worker begins, also one that joins later."""
         self._lock = Lock()
         memory.settle()
+        if self.ours:  # Ctrl-C in the terminal is for the client, which ends it
+            with suppress(ValueError):  # not the main thread
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def teardown(self, worker: Any) -> None:
         """Called by Dask when the run or the worker ends."""
@@ -79,7 +90,7 @@ class Plugin(distributed.WorkerPlugin):  # type: ignore[misc]
         return self._opened.perform(item)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "job": self.job, "_opened": None, "_context": None}
+        return {"name": self.name, "job": self.job, "ours": self.ours, "_opened": None, "_context": None}
 
 
 class Tried(NamedTuple):
@@ -106,6 +117,13 @@ def _perform(name: str, item: Any) -> Tried:
     raise AssertionError
 
 
+def thread_bytes() -> float:
+    """How much memory a task may take in this worker: its nanny ends it when it has nearly reached its limit."""
+    worker = distributed.get_worker()
+    limit = worker.memory_manager.memory_limit
+    return (SHARE * limit - memory.PROGRAM_BYTES) / worker.state.nthreads if limit else inf
+
+
 def _seen(name: str, dask_worker: Any) -> Seen:
     return Seen(__version__, np.__version__, dask_worker.plugins[name].job.seen(), _core())
 
@@ -120,10 +138,12 @@ def _core() -> str:
 
 
 class Cluster:
-    """A connection to a cluster, until it is closed.
+    """A connection to a cluster, until it is closed. Workers that a local one has lost for good are replaced.
 
     Parameters
     ----------
+    say : callable, optional
+        Is told of the cluster, and when no worker is left.
     where : str
         ``local`` or ``local:N`` (N processes here), ``tcp://…`` or ``tls://…`` (a scheduler), or the path of a scheduler's file.
 
@@ -133,14 +153,15 @@ class Cluster:
         Nobody answers, or there is no worker.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, say: Callable[[str], None] | None = None) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self.where, self._cluster, self._client = where, None, None
+        self._say, self._closed = say, Event()
         kind, _, number = where.partition(":")
         try:
             if kind == "local":
                 self._cluster = distributed.LocalCluster(
-                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=None,
+                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=":0",
                     silence_logs=logging.CRITICAL,
                 )  # fmt: skip
                 self._client = distributed.Client(self._cluster, set_as_default=False)
@@ -156,6 +177,30 @@ class Cluster:
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
+        if say is not None:
+            say(self.told)
+        self._count = len(self.threads)
+        Thread(target=self._watch, daemon=True).start()
+
+    def _replace_dead(self) -> None:
+        """Start new workers for those of a local cluster that Dask has given up, because they died while they were started."""
+        assert self._cluster is not None
+        nannies = self._cluster.workers
+        for name, nanny in [*nannies.items()]:
+            if nanny.status in (distributed.Status.failed, distributed.Status.closed):
+                nannies.pop(name)
+        self._cluster.scale(self._count)
+
+    def _watch(self) -> None:
+        """Look after the workers."""
+        lonely = False
+        while not self._closed.wait(WATCH):
+            with suppress(Exception):
+                if self._cluster is not None:
+                    self._replace_dead()
+                before, lonely = lonely, not self.threads
+                if lonely and not before and self._say is not None:
+                    self._say(f"no worker is left on {self.where}: waiting for one")
 
     @property
     def threads(self) -> dict[str, int]:
@@ -187,10 +232,11 @@ class Cluster:
 
     def place(self, job: Job) -> Far:
         """A place for the tasks of a job."""
-        return Far(self._client, job)
+        return Far(self._client, job, self._cluster is not None)
 
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
+        self._closed.set()
         for one in (self._client, self._cluster):
             if one is not None:
                 with suppress(Exception):
@@ -201,7 +247,7 @@ _TIMEOUT = "15s"
 
 
 class Far:
-    """The workers of a cluster; see `convcli.runs.places.Place`.
+    """The workers of a cluster, which may be `ours`; see `convcli.runs.places.Place`.
 
     Raises
     ------
@@ -209,12 +255,12 @@ class Far:
         A worker has another version of convcli or NumPy, or it lacks something that the job needs.
     """
 
-    def __init__(self, client: Any, job: Job) -> None:
+    def __init__(self, client: Any, job: Job, ours: bool) -> None:
         self._client = client
         self.name = f"convcli-{os.getpid()}-{id(self):x}"
         self._futures: dict[Any, Any] = {}
         self.retried, self.notes, self._begun = 0, tuple[str, ...](), 0
-        client.register_plugin(Plugin(self.name, job), name=self.name)
+        client.register_plugin(Plugin(self.name, job, ours), name=self.name)
         self._check()
 
     @property
@@ -274,7 +320,7 @@ class Far:
             return answer
         if type(error).__name__ == "KilledWorker":
             remedy = f"use a smaller {param('memory')}, or workers with more"
-            return ConvError("its worker", "was lost several times over it", remedy, "did it run out of memory?")
+            return LostError("its worker", "was lost several times over it", remedy, "did it run out of memory?")
         return error
 
     def stop(self) -> Iterator[tuple[Any, Any]]:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convcli.images import Picture, Storage
+from convcli.images.writing.storage import pixels_of
 from support.cli import SAMPLES, done, run
 from support.pictures import DEEP, REAL, read, write
 
@@ -25,6 +27,15 @@ def test_float_tiff_into_8_bits(tmp_path: Path) -> None:
     result = done("apply", source, "-k", "identity", "-o", tmp_path / "out.png")
     np.testing.assert_array_equal(read(tmp_path / "out.png"), np.rint(REAL * 255).clip(0, 255))
     assert "clipped" in result.err
+
+
+def test_colours_that_are_not_yet_integers_are_stretched_by_given_numbers() -> None:
+    """In the units of the picture, whose white is 1: (x - 0.2) · 255 / 0.5. Alpha is not stretched."""
+    picture = Picture(np.array([[[0.1, 0.2, 0.4, 0.7, 0.9]]]), np.full((1, 5), 0.4), "gray", 1.0)
+    pixels, clipped = pixels_of(picture, Storage("PNG", "gray", "uint8", 255.0, 255.0, "0.2,0.7"))
+    assert pixels[..., 0].tolist() == [[0, 0, 102, 255, 255]]
+    assert pixels[..., 1].tolist() == [[102] * 5]
+    assert clipped[:3] == (1, 1, 5)
 
 
 @pytest.mark.parametrize("target", ["out.jpg", "out.jpeg", "out.bmp", "out.ppm"])

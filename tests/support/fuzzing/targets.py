@@ -292,7 +292,7 @@ same same-upper same-lower full valid --padding-mode reflect circular wrap nonse
 --groups --bias 50% 1,2,3 --op conv corr --channels sum gray each --combine max magnitude
 --transpose --hin --win --k --hout --layers --size 9,9 --color always --repeats --in-channels --out-channels --kernel-size
 --backend numpy reference auto --device cuda:7 cpu --dtype float64 float32 float16 --threads --plan fft taps separable
---range minmax raw abs --linear --alpha premultiply keep --format png npy --overwrite --in-place --json -q -v
+--range minmax raw abs -1,1 9,2 --linear --alpha premultiply keep --format png npy --overwrite --in-place --json -q -v
 --at 4,4 --input-at --as torch vips --frame --channel --montage --recursive --from-file -0 --skip-existing
 --quality --max-pixels --help bash
 """
