@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint full fuzz bench docs dist clean
+.PHONY: demo test lint full fuzz bench bench-scale docs dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/convcli apply samples/coffee.jpg --kernel sobel --stride 2 -o demo.png
@@ -38,6 +38,12 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/regret.py
 	$(BIN)/python benchmarks/many.py
 	$(BIN)/python benchmarks/encoders.py
+
+# Large pictures beside libvips and dask-image; writes benchmarks/SCALE.md. It needs some 10 GB of disk and half an hour; with
+# SCALE='--sides 3000,6000 --rounds 1' a minute. `--huge 100` adds a part of a picture of 100,000 × 100,000 pixels.
+bench-scale: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/scale.py $(SCALE)
 
 # The man pages, the completion scripts and the generated parts of the documents.
 docs: $(VENV)/installed

@@ -103,6 +103,7 @@ def test_errors_load_nothing(line: str, tmp_path: Path) -> None:
         "explain img.png -k box --input-at 4,4 --json",
         "apply img.png maps.npy -k box -o many/",
         "apply . -k box -o many/ --json",
+        "apply maps.npy -k box -o blocks.npy --memory 1G",
     ],
 )
 def test_images_load_neither_torch_nor_rich(line: str, folder: Path) -> None:
@@ -234,6 +235,7 @@ def test_who_imports_what() -> None:
     assert not below(importers("rich"), "report")
     assert not below(importers("torch"), "backends/torch", "kernels/containers/torch_file.py")
     assert not below(importers("fsspec"), "system/stores.py")
+    assert not below(importers("distributed"), "runs/places/dask.py")
     assert not importers("scipy")
 
 
@@ -334,7 +336,7 @@ def test_json_is_parsed_from_a_real_pipe(tmp_path: Path) -> None:
 
 RUNS = [
     {"__init__"},
-    {"outputs", "hints", "remarks"},
+    {"outputs", "hints", "remarks", "journal_objects"},
     {"inputs", "operation"},
     {"comparison", "alpha"},
     {"pipeline", "journal"},

@@ -68,6 +68,7 @@ THEMES = {
         "ports": "snippets of other libraries",
     },
     "runs": {
+        "cluster": "pictures in blocks on a Dask cluster",
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
         "memory": "the memory of one image",

@@ -45,9 +45,16 @@ STRIDED_SUM = Section(
 )
 
 
+LARGE = Section(
+    "Pictures larger than memory",
+    "--memory does a picture in blocks, --on does so on a Dask cluster; the pixels are the same. What is interrupted goes on with "
+    "--skip-existing. docs/scale.md tells of formats, sizes, clusters, encryption and failures.",
+)
+
+
 @click.command(
     cls=Documented,
-    sections=(STRIDED_SUM,),
+    sections=(LARGE, STRIDED_SUM),
     examples=(
         "convcli apply img.png --kernel sobel --stride 2",
         "convcli apply img.png -k gaussian:2 -p same --padding-mode reflect -o soft.png",

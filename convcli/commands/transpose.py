@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from convcli import options
-from convcli.commands.apply import ImagesOptions, run
+from convcli.commands.apply import LARGE, ImagesOptions, run
 from convcli.commands.help import Documented
 from convcli.folding import folded
 
 
 @click.command(
     cls=Documented,
+    sections=(LARGE,),
     examples=(
         "convcli transpose img.png -k bilinear:2 -s 2 -p 1 --padding-mode replicate",
         "convcli transpose icon.png -k nearest:8 -s 8 -o large.png",

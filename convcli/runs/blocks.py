@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -105,6 +105,11 @@ class BlockJob(NamedTuple):
     request: Request
     layout: Layout
 
+    @classmethod
+    def anywhere(cls, request: Request, layout: Layout) -> Self:
+        """The job for processes whose current folder is another one."""
+        return cls(request._replace(source=_full(request.source)), layout._replace(target=_full(layout.target)))
+
     def opened(self) -> Bench:
         """Open input and output in another process."""
         return Bench(BlockWork(self.request), worker(self.layout))
@@ -121,11 +126,17 @@ class BlockJob(NamedTuple):
         return ""
 
 
+def _full(path: str) -> str:
+    return path if is_url(path) else os.path.abspath(path)
+
+
 def suits(source: str, target: str, how: Writing) -> bool:
     """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
     row = images.row_of(images.format_of(target, how.container, None))
     if not (row.blocks and row.writer):
         return bool(row.blocks)
+    if is_url(target):  # of which only a Zarr is written in blocks
+        return False
     try:
         opened_windows(source, how.full_scale).close()
     except WholeError:
@@ -184,16 +195,16 @@ class Run:
         self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)
         self.layout = self.layout._replace(block=self.size)
         self.sink = block_target(self.layout)
+        outputs.make_folder(self.target, how.output)
         if cluster is None:
             if current().owns_process:
                 memory.settle()
             self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
         else:
-            self.place = cluster.place(BlockJob(request, self.layout))
+            self.place = cluster.place(BlockJob.anywhere(request, self.layout))
         self.stack.callback(self.place.close)
         self.journal = Journal(self.target, self._facts(request))
         self.load_seconds = perf_counter() - start
-        outputs.make_folder(self.target, how.output)
 
     def _cluster(self) -> Cluster | None:
         """The cluster that does the tasks; None: threads of this process."""
@@ -283,7 +294,8 @@ class Run:
         """Compute all blocks that are not done, write them, and put the picture in its place."""
         start = perf_counter()
         done: dict[str, Any] = {}
-        if self.how.blocks.go_on and self.journal.exists():
+        left = self.journal.exists()
+        if self.how.blocks.go_on and left:
             done = self.journal.go_on()
             self.stack.callback(self.journal.close)
             self.sink.resume()
@@ -291,12 +303,12 @@ class Run:
         else:
             self.sink.begin()
             self.stack.callback(self.sink.close)
+            self.stack.callback(self.journal.close)
             try:
                 self.journal.begin()
             except BaseException:
                 self.sink.abandon()
                 raise
-            self.stack.callback(self.journal.close)
         span = tuple(done["span"]["values"]) if "span" in done else None
         for name, entry in done.items():
             if name != "span":
@@ -306,22 +318,29 @@ class Run:
             if span is None and self.work.stretches:
                 span = self._span()
                 self.journal.add("span", values=span)
-            self._each(self.items(span or NOTHING, self.receipts), "written", self._write)
+            self._each(self.items(span or NOTHING, self.receipts), self._write)
         except BaseException:
             if not self.receipts:  # there is nothing to go on with
-                self.sink.abandon()
-                self.journal.remove()
+                self._abandon()
             raise
         self.seconds = perf_counter() - start
         saving = perf_counter()
+        self.journal.save()
         self.sink.commit(self.receipts.values())
         self.save_seconds = perf_counter() - saving
         self.journal.remove()
 
+    def _abandon(self) -> None:
+        """Delete what there is, unless another run has taken the place."""
+        with suppress(ImageError):
+            self.journal.save()
+            self.sink.abandon()
+            self.journal.remove()
+
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
         found = [NOTHING]
-        self._each(self.items(None), "looked at", lambda _, answer: found.append(wider(found.pop(), answer)))
+        self._each(self.items(None), lambda _, answer: found.append(wider(found.pop(), answer)))
         return found[0]
 
     def _write(self, item: Item, answer: Written) -> None:
@@ -333,7 +352,7 @@ class Run:
         self.clipped = Clipped.sum(self.clipped, answer.clipped)
         self.looked = self.looked.and_(answer.looked)
 
-    def _each(self, items: Iterator[Item], what: str, take: Callable[[Item, Any], None]) -> None:
+    def _each(self, items: Iterator[Item], take: Callable[[Item, Any], None]) -> None:
         """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
         failures: list[tuple[Item, BaseException]] = []
         done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
@@ -350,16 +369,14 @@ class Run:
             for item, answer in self.place.stop():
                 take(item, answer)
                 done += 1
-            if isinstance(error, SystemExit) or not done:
+            if isinstance(error, SystemExit) or not self.receipts:
                 raise
-            raise KeyboardInterrupt(
-                f"{done} of {self.count} blocks are {what}; {param('skip_existing')} goes on"
-            ) from None
+            raise KeyboardInterrupt(f"{done} of {self.count} blocks are written; {self._goes_on}") from None
         if failures:
             raise self._failed(failures, done)
 
     def _failed(self, failures: list[tuple[Item, BaseException]], told: int) -> ConvError:
-        item, error = min(failures, key=lambda one: one[0][:1])
+        item, error = min(failures, key=lambda one: (one[0].rows.start, one[0].columns.start))
         if not isinstance(error, ConvError | OSError | MemoryError):
             raise error
         if isinstance(error, MemoryError):
@@ -375,7 +392,13 @@ class Run:
         )
         first = "" if len(failures) == 1 else f"the first, {item.name}: "
         rule = f"failed, {told} of {self.count} are done"
-        return BlocksError(what, rule, f"{param('skip_existing')} goes on", f"{first}{text}")
+        return BlocksError(what, rule, self._goes_on if self.receipts else "begin again", f"{first}{text}")
+
+    @property
+    def _goes_on(self) -> str:
+        """How another run completes this one."""
+        on = f"{param('skip_existing')} goes on"
+        return f"delete the older '{self.target}', then {on}" if os.path.lexists(self.target) else on
 
     def done(self) -> Done:
         """What is told of the picture."""

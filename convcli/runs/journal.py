@@ -1,7 +1,8 @@
 """The journal of a picture that is written in blocks: what is done, so that another run can go on after any end.
 
 It is a file beside the target: a line of JSON about the run, then one for each block. Lines are appended whole. A last line that
-is torn is no line: its block is done again, which gives the same bytes.
+is torn is no line: its block is done again, which gives the same bytes. Behind an address it is several objects, see
+`convcli.runs.journal_objects`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,53 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from convcli.errors import ImageError, param
+from convcli.system.addresses import shown
 from convcli.system.files import refusal
+from convcli.system.names import is_url
 
 VERSION = 1
 """Of the journal's form."""
+
+
+class Lines(Protocol):
+    """Where the lines of a journal are kept. Errors are `ImageError`."""
+
+    place: str  # its path or address
+
+    def exists(self) -> bool:
+        """Whether an earlier run has left any."""
+        ...
+
+    def check(self) -> None:
+        """Raise if another run is at work, where nothing else tells."""
+        ...
+
+    def begin(self, first: bytes) -> None:
+        """Begin with a first line. What there was is deleted."""
+        ...
+
+    def read(self) -> list[bytes]:
+        """All lines of an earlier run, to be continued."""
+        ...
+
+    def append(self, line: bytes) -> None:
+        """Add a line."""
+        ...
+
+    def save(self) -> None:
+        """Keep all lines. Raise if another run has taken the place of this one."""
+        ...
+
+    def close(self) -> None:
+        """Keep all lines, and let go."""
+        ...
+
+    def remove(self) -> None:
+        """Delete all."""
+        ...
 
 
 class Journal:
@@ -26,28 +67,26 @@ class Journal:
     Parameters
     ----------
     target : str
-        The path of the output.
+        The path or the address of the output.
     facts : mapping
         All that the blocks depend on. A run goes on only if they are the same.
     """
 
     def __init__(self, target: str, facts: Mapping[str, Any]) -> None:
-        path = Path(target)
-        self.target, self.path = target, path.with_name(f".{path.name}.convcli")
+        self.target, self._lines = target, _lines_of(target)
         self.facts = {"journal": VERSION, **json.loads(json.dumps(facts))}
-        self._descriptor: int | None = None
 
     def exists(self) -> bool:
-        """Whether an earlier run has left one."""
-        return self.path.exists()
+        """Whether an earlier run has left one. Raises `ImageError` if another run is at work there."""
+        self._lines.check()
+        return self._lines.exists()
 
     def begin(self) -> None:
         """Begin a new one. One that an earlier run has left is replaced.
 
         Raises `ImageError` if it cannot be written.
         """
-        self._open(os.O_TRUNC)
-        self._append(self.facts)
+        self._lines.begin(_line(self.facts))
 
     def go_on(self) -> dict[str, Any]:
         """The lines of an earlier run, by block, to be continued.
@@ -57,59 +96,109 @@ class Journal:
         ImageError
             It cannot be read or written, or it is of another operation, input or version.
         """
-        try:
-            first, *lines = self.path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise refusal(f"journal '{self.path}'", "cannot be read", error) from None
+        place = shown(self._lines.place)
+        first, *lines = self._lines.read()
         found = _parsed(first)
         if found != self.facts:
+            self._lines.close()
             if found is None:
-                raise ImageError(f"journal '{self.path}'", "is damaged", f"delete it, or use {param('overwrite')}")
+                raise ImageError(
+                    f"journal '{place}'", "is damaged", f"delete it, or leave out {param('skip_existing')}"
+                )
             names = sorted(name for name in {*found, *self.facts} if found.get(name) != self.facts.get(name))
             rule = f"was begun with another {' and another '.join(names)}"
-            remedy = f"type the same command, delete '{self.path}', or use {param('overwrite')}"
-            raise ImageError(f"output '{self.target}'", rule, remedy)
-        done: dict[str, Any] = {}
-        for line in lines:
-            if (entry := _parsed(line)) is not None:
-                done[str(entry["block"])] = entry
-        self._open(os.O_APPEND)
-        if lines and lines[-1]:  # torn: the next line begins on a line of its own
-            self._write(b"\n")
-        return done
+            remedy = f"type the same command, delete '{place}', or leave out {param('skip_existing')}"
+            raise ImageError(f"output '{shown(self.target)}'", rule, remedy)
+        entries = filter(None, map(_parsed, lines))
+        return {str(entry["block"]): entry for entry in entries}
 
     def add(self, block: str, **entry: Any) -> None:
         """Add a line about a block."""
-        self._append({"block": block, **entry})
+        self._lines.append(_line({"block": block, **entry}))
+
+    def save(self) -> None:
+        """Keep all that was added. Raises `ImageError` if another run has begun anew."""
+        self._lines.save()
 
     def close(self) -> None:
         """Close it, and leave it there."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lines.close()
 
     def remove(self) -> None:
         """Close and delete it: the target is complete."""
-        self.close()
-        with suppress(OSError):
-            self.path.unlink()
+        self._lines.remove()
+
+
+def _lines_of(target: str) -> Lines:
+    if not is_url(target):
+        return _File(target)
+    from convcli.runs.journal_objects import Objects
+
+    return Objects(target)
+
+
+class _File:
+    """A file beside the target, which is locked by itself: see `Lines`."""
+
+    def __init__(self, target: str) -> None:
+        path = Path(target)
+        self._path = path.with_name(f".{path.name}.convcli")
+        self.place = str(self._path)
+        self._descriptor: int | None = None
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def check(self) -> None:
+        pass
+
+    def begin(self, first: bytes) -> None:
+        self._open(os.O_TRUNC)
+        self.append(first)
+
+    def read(self) -> list[bytes]:
+        try:
+            found = self._path.read_bytes()
+        except OSError as error:
+            raise refusal(f"journal '{self.place}'", "cannot be read", error) from None
+        self._open(os.O_APPEND)
+        if not found.endswith(b"\n"):  # torn: the next line begins on a line of its own
+            self.append(b"\n")
+        return found.split(b"\n")
 
     def _open(self, flag: int) -> None:
         try:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | flag, 0o666)
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | flag, 0o666)
         except OSError as error:
-            raise refusal(f"journal '{self.path}'", "cannot be written", error, self.path.parent) from None
+            raise self._refusal(error) from None
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        self._write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
-
-    def _write(self, line: bytes) -> None:
+    def append(self, line: bytes) -> None:
         assert self._descriptor is not None
         try:
             while line:
                 line = line[os.write(self._descriptor, line) :]
         except OSError as error:
-            raise refusal(f"journal '{self.path}'", "cannot be written", error, self.path.parent) from None
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: OSError) -> ImageError:
+        return refusal(f"journal '{self.place}'", "cannot be written", error, self._path.parent)
+
+    def save(self) -> None:
+        pass
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def remove(self) -> None:
+        self.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -155,13 +155,27 @@ def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
     return data
 
 
+ROOTS = "zarr.json", ".zgroup", ".zarray"
+"""Without one of these, what lies below the address of a Zarr is not complete."""
+
+
 def exists(target: str) -> bool:
-    """Whether there is a file or an object of this name."""
+    """Whether there is a file or an object of this name, or a Zarr that is complete."""
     place = place_of(target)
     if place.is_local:
         return os.path.lexists(place.name)
+    name = place.name.rstrip("/")
     with reached(target, "output", "cannot be looked up"):
-        return bool(file_system(target).exists(place.name))
+        system = file_system(target)
+        if name.endswith(".zarr"):
+            return any(system.exists(f"{name}/{root}") for root in ROOTS)
+        return bool(system.exists(name))
+
+
+def remove(folder: str) -> None:
+    """Delete the objects below an address. Nothing is done if there are none."""
+    with reached(folder, "output", "cannot be deleted"), suppress(FileNotFoundError):
+        file_system(folder).rm(place_of(folder).name, recursive=True)
 
 
 @contextmanager

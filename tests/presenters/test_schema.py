@@ -22,6 +22,7 @@ written: apply {tiny} -k gaussian:20 -p same --bias 50% --linear -o out.npy --js
 written: apply {icon} -k sobel -k box -o out.npy --combine none --range raw --json
 written: apply {tiny} --weights {layer} -p 3 --montage -o out.png --json
 written: apply nan.npy -k box -o out.png --range minmax --backend reference --json
+written: apply nan.npy -k box -o blocks.npy --memory 1G --json
 written: apply nan.npy -k box -o out.npy --range=-1.0,2 --json
 written written: apply {tiny} {small} -k box -o many/ --json
 written written: apply {tiny} {small} -k box -o many/ --json-lines

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from math import inf
 from threading import Event, Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import distributed
 import numpy as np
 
 from convcli import __version__
-from convcli.errors import BackendError, ConvError, ImageError, param
+from convcli.errors import BackendError, ImageError, param
 from convcli.runs.places import PATIENCE, LostError
 from convcli.system import memory
 from convcli.system.context import Context
@@ -31,6 +32,10 @@ WATCH = 5.0
 
 SHARE = 0.8
 """How much of a worker's limit of memory is used: beyond that, Dask gives it no more tasks."""
+
+
+PAUSED = 10.0
+"""Without any answer, workers are looked at after so many seconds. If all are paused twice, the run ends."""
 
 
 class Job(Protocol):
@@ -154,26 +159,22 @@ class Cluster:
     """
 
     def __init__(self, where: str, say: Callable[[str], None] | None = None) -> None:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        self.where, self._cluster, self._client = where, None, None
-        self._say, self._closed = say, Event()
-        kind, _, number = where.partition(":")
+        for name in [*logging.root.manager.loggerDict]:  # what they say is told in one line
+            if name.partition(".")[0] == "distributed":
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.where, self._say, self._closed = where, say, Event()
+        self._cluster: Any = None
+        self._client: Any = None
         try:
-            if kind == "local":
-                self._cluster = distributed.LocalCluster(
-                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address=":0",
-                    silence_logs=logging.CRITICAL,
-                )  # fmt: skip
-                self._client = distributed.Client(self._cluster, set_as_default=False)
-            elif "://" in where:
-                self._client = distributed.Client(where, set_as_default=False, timeout=_TIMEOUT)
-            else:
-                self._client = distributed.Client(scheduler_file=where, set_as_default=False, timeout=_TIMEOUT)
-        except (OSError, ValueError, TimeoutError) as error:
+            self._connect()
+        except (OSError, ValueError, TypeError, TimeoutError) as error:
             self.close()
             why = (str(error).splitlines() or [type(error).__name__])[0]
             remedy = f"start one with 'dask scheduler', or use {param('on', 'local')}"
+            if "ssl_context" in why:
+                why, remedy = "there are no certificates", "name them in Dask's configuration, see docs/scale.md"
             raise BackendError(param("on", where), "is not a scheduler that answers", remedy, why) from None
+        self._wait()
         if not self.threads:
             self.close()
             raise BackendError(param("on", where), "has no worker", "start some with 'dask worker'")
@@ -181,6 +182,30 @@ class Cluster:
             say(self.told)
         self._count = len(self.threads)
         Thread(target=self._watch, daemon=True).start()
+
+    def _connect(self) -> None:
+        kind, _, number = self.where.partition(":")
+        how: dict[str, Any] = {"set_as_default": False, "timeout": _TIMEOUT}
+        if self.where == "local" or (kind == "local" and number.isdecimal()):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a dashboard that another run has begun
+                self._cluster = distributed.LocalCluster(
+                    n_workers=int(number) if number else None, threads_per_worker=1, dashboard_address="127.0.0.1:8787",
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            self._client = distributed.Client(self._cluster, **how)
+        elif "://" in self.where:
+            self._client = distributed.Client(self.where, **how)
+        elif os.path.isfile(self.where):  # Dask would wait for it
+            self._client = distributed.Client(scheduler_file=self.where, **how)
+        else:
+            raise FileNotFoundError("there is no such file, and it is neither local:N nor an address with ://")
+
+    def _wait(self) -> None:
+        """Wait for workers that may be about to begin."""
+        if self._cluster is None and not self.threads:
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=_TIMEOUT)
 
     def _replace_dead(self) -> None:
         """Start new workers for those of a local cluster that Dask has given up, because they died while they were started."""
@@ -260,16 +285,22 @@ class Far:
         self.name = f"convcli-{os.getpid()}-{id(self):x}"
         self._futures: dict[Any, Any] = {}
         self.retried, self.notes, self._begun = 0, tuple[str, ...](), 0
-        client.register_plugin(Plugin(self.name, job, ours), name=self.name)
-        self._check()
+        try:
+            client.register_plugin(Plugin(self.name, job, ours), name=self.name)
+            found: dict[str, Seen] = client.run(_seen, self.name)
+        except Exception as error:  # of any kind: the other version's
+            self.close()
+            why = (str(error).splitlines() or [type(error).__name__])[-1]
+            remedy = f"install convcli {__version__} there, as it is here"
+            raise BackendError("a worker", "cannot begin", remedy, why) from None
+        self._check(found)
 
     @property
     def width(self) -> int:
         """The threads of all workers."""
         return max(1, sum(map(int, self._client.nthreads().values())))
 
-    def _check(self) -> None:
-        found: dict[str, Seen] = self._client.run(_seen, self.name)
+    def _check(self, found: dict[str, Seen]) -> None:
         for address, seen in found.items():
             what = f"worker {address}"
             if (seen.convcli, seen.numpy) != (__version__, np.__version__):
@@ -304,15 +335,37 @@ class Far:
         for _ in range(2 * self.width + 2):
             begin()
         while self._futures:
+            self._await(finished)
             future = next(finished)
             item = self._futures.pop(future)
-            answer = self._answer(future)
-            begin()
+            try:
+                answer = self._answer(future)
+                begin()
+            except Exception as error:  # what Dask raises then has many types
+                raise self._lost(type(error).__name__) from None
             yield item, answer
 
+    def _lost(self, why: str) -> BackendError:
+        return BackendError("the scheduler", "was lost", f"start it again; {param('skip_existing')} goes on", why)
+
+    def _await(self, finished: Any) -> None:
+        """Wait for an answer. Workers that Dask has paused, because they are nearly out of memory, may never give one."""
+        paused, until = 0, monotonic() + PAUSED
+        while not finished.has_ready():
+            with finished.thread_condition:
+                finished.thread_condition.wait(timeout=0.1)
+            if monotonic() < until:
+                continue
+            until = monotonic() + PAUSED
+            found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            paused = paused + 1 if found and all(one.get("status") == "paused" for one in found) else 0
+            if paused == 2:
+                remedy = f"use a smaller {param('memory')}, or workers with more; {param('skip_existing')} goes on"
+                raise BackendError("the workers", "are near their memory limit", remedy, "Dask has paused them")
+
     def _answer(self, future: Any) -> Any:
-        if future.status == "cancelled":
-            return ConvError("the task", "was cancelled by the scheduler", "type the same command again")
+        if future.status in ("cancelled", "lost"):
+            raise ConnectionError
         error = future.exception() if future.status == "error" else None
         if error is None:
             answer, again = future.result()

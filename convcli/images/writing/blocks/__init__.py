@@ -15,6 +15,7 @@ from convcli.geometry import Size
 from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
+from convcli.system.addresses import is_remote, shown
 
 Receipt: TypeAlias = "list[Any]"
 """Where a block was put: a few numbers and texts, as JSON has them."""
@@ -138,6 +139,9 @@ def _module(layout: Layout) -> Any:
     row, remedy = row_of(layout.container), "write .tif or .zarr"
     if not row.blocks:
         raise ImageError(f"format {row.name}", "cannot be written in blocks", remedy)
+    if row.writer and is_remote(layout.target):  # a file whose parts come in any order
+        rule = f"cannot be written in blocks as {row.name} behind an address"
+        raise ImageError(f"output '{shown(layout.target)}'", rule, "write .zarr, or a file here, and copy it")
     if layout.pyramid and row.name not in PYRAMIDS:
         raise ImageError(param("pyramid"), f"does not fit into {row.name}, which has one picture", remedy)
     return import_module(f"{__name__}.{row.blocks}")
