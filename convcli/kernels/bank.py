@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,8 @@ class Filter:
     image: bool = False
 
 
-class Bank(NamedTuple):
+@dataclass(frozen=True)
+class Bank:
     """The filters of one command, and how their results are combined."""
 
     filters: tuple[Filter, ...]  # one for each SPEC that the user gave
@@ -61,7 +63,7 @@ class Bank(NamedTuple):
         """The notes of the filters."""
         return tuple(note for f in self.filters for note in f.notes)
 
-    @property
+    @cached_property
     def values(self) -> Matrix:
         """All kernels, ``(K, kh, kw)`` in float64. Smaller ones are centred, with zeros around them.
 
@@ -87,7 +89,7 @@ class Bank(NamedTuple):
             return tuple((len(f.kernels), f.combine) for f in self.filters)
         return ((len(self.kernels), self.combine),)
 
-    @property
+    @cached_property
     def averages(self) -> bool:
         """Whether it is a single kernel whose sum is not zero, so that its pixels can be weighted by their alpha."""
         values = self.values

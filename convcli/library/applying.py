@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from convcli.engine import Compute
-from convcli.errors import ConvError, ImageError, as_arguments, param
+from convcli.errors import ImageError, as_arguments, param
 from convcli.images import Settings
 from convcli.library import arguments, banks
-from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
+from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding, RangeLike
 from convcli.library.boundary import public
 from convcli.library.explaining import operation_of
 from convcli.library.operations import asked
@@ -44,7 +44,7 @@ def apply(
     padding_mode: str = "zeros", dilation: Ints = 1, groups: int = 1, bias: BiasLike | None = None,
     layout: Layout | None = None, channels: Channels | None = None, combine: Combine | None = None,
     divisor: float | str | None = None, linear: bool = False, alpha: str = "auto", backend: str = "auto",
-    device: Any = None, dtype: Any = None, threads: int | None = None, plan: str | None = None, range: str | None = None,
+    device: Any = None, dtype: Any = None, threads: int | None = None, plan: str | None = None, range: RangeLike | None = None,
     full_scale: float | None = None, max_pixels: int | None = None, quality: int | None = None,
     compression: int | None = None, overwrite: bool = True, memory: int | None = None, pyramid: bool = False,
 ) -> Applied:  # fmt: skip
@@ -69,8 +69,9 @@ def apply(
         Whether to compute in linear light.
     alpha : {"auto", "premultiply", "filter", "keep", "drop"}
         What happens to alpha.
-    range : {"clip", "abs", "offset", "minmax", "raw"}, optional
-        How results become the values of the file; by default ``clip`` for integers.
+    range : str or (float, float), optional
+        How results become the values of the file: ``clip``, ``abs``, ``offset``, ``minmax``, ``raw``, or two numbers that become
+        black and white; by default ``clip`` for integers.
     full_scale : float, optional
         The value of white, if the file does not say it.
     max_pixels : int, optional
@@ -107,8 +108,6 @@ def apply(
     wanted = asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
     )  # fmt: skip
-    if wanted.range is not None and wanted.range.span is not None:
-        raise ConvError(param("range"), "is one of the policies here", "use clip, abs, offset, minmax or raw")
     compute = wanted.compute
     compute = Compute(compute.backend, compute.device or "cpu", compute.dtype, compute.threads, compute.plan)
     given = banks.given(kernel)
@@ -124,7 +123,7 @@ def apply(
     most = None if max_pixels is None else arguments.integers("max_pixels", max_pixels, (1,))[0]
     limit = None if memory is None else arguments.integers("memory", memory, (1,))[0]
     how = Writing(
-        policy=None if wanted.range is None else wanted.range.policy, output=paths[1], settings=Settings(quality, compression),
+        policy=None if wanted.range is None else wanted.range.word, output=paths[1], settings=Settings(quality, compression),
         max_pixels=most, full_scale=wanted.full_scale, replace=bool(overwrite), blocks=InBlocks(limit, bool(pyramid)),
     )  # fmt: skip
     with Context():  # what a file needs ends with it

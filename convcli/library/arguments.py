@@ -27,6 +27,9 @@ Channels = Literal["each", "sum", "gray"]
 Combine = Literal["none", "magnitude", "sum", "max"]
 Layout = Literal["oihw", "iohw", "hwio", "hwoi", "hwcm"]
 
+RangeLike = Literal["clip", "abs", "offset", "minmax", "raw"] | tuple[float, float] | Sequence[float]
+"""A range policy, or two numbers that become black and white."""
+
 MOST = 2**31 - 1
 """The largest integer of a geometry. A larger one is probably a mistake."""
 

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import ParamSpec, Self, TypeVar
 
 from convcli.errors import PARAMETER, ConvError, one_line
+from convcli.system.blas import OneThread
 from convcli.system.context import Context, within
 
 P = ParamSpec("P")
@@ -39,13 +40,14 @@ def _argument(found: re.Match[str]) -> str:
 
 
 _own = Context()
+_blas = OneThread()
 
 
 def own() -> Context:
     """The library's context: recipes and fitted operations stay in it for the next call. A forked process gets a new one."""
-    global _own
+    global _own, _blas
     if not _own.here:
-        _own = Context()
+        _own, _blas = Context(), OneThread()
     return _own
 
 
@@ -60,7 +62,7 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        with within(own()):
+        with within(own()), _blas:
             try:
                 return function(*args, **kwargs)
             except ArgumentError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, TypeVar, overload
 
@@ -10,14 +9,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from convcli import engine
 from convcli.library import arguments, banks, operations, pictures
-from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
+from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding, RangeLike
 from convcli.library.boundary import public
 from convcli.library.operations import Asked
 from convcli.system.context import Context, within
 
 Out = TypeVar("Out")
-
-RangeLike = Literal["clip", "abs", "offset", "minmax", "raw"] | tuple[float, float] | Sequence[float]
 
 
 @overload

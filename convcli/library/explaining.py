@@ -14,7 +14,7 @@ from convcli.drawing import svg
 from convcli.drawing.colors import PALETTES
 from convcli.drawing.scene import Scene
 from convcli.engine import Compute
-from convcli.errors import ConvError, ImageError, as_arguments, param
+from convcli.errors import ImageError, as_arguments, param
 from convcli.explanation import illustration, pixel
 from convcli.explanation.pixel import Pixel, Written
 from convcli.explanation.subject import Subject, fitted, index
@@ -114,9 +114,9 @@ def explain(
         As for `convcli.conv2d` and `convcli.conv_transpose2d`.
     divisor, channel_axis, full_scale
         As for `convcli.conv2d`.
-    range : str, optional
-        ``clip``, ``abs``, ``offset``, ``minmax`` or ``raw``: what is done to the value before it is written, as an integer
-        for images of uint8 and uint16. By default nothing.
+    range : str or (float, float), optional
+        ``clip``, ``abs``, ``offset``, ``minmax``, ``raw``, or two numbers that become black and white: what is done to the
+        value before it is written, as an integer for images of uint8 and uint16. By default nothing.
 
     Returns
     -------
@@ -146,8 +146,6 @@ def explain(
         bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     wanted = asked(spec, bias, layout, channels, combine, divisor, "auto", None, None, None, None, range, full_scale)
-    if wanted.range is not None and wanted.range.span is not None:
-        raise ConvError(param("range"), "is one of the policies here", "use clip, abs, offset, minmax or raw")
     subject = _subject(image, kernel, wanted, item, channel_axis)
     rows = arguments.integers("at", at, (2,))
     (number,) = arguments.integers("channel", channel, (1,))
@@ -178,7 +176,7 @@ def _subject(image: Any, kernel: Any, wanted: Asked, item: int | None, channel_a
     whole = colour.dtype in (np.uint8, np.uint16)
     container = "TIFF" if whole and wanted.range is not None and wanted.range.policy != "raw" else TENSOR
     operation = operation_of(given, wanted, Compute(dtype="float64"))
-    ready = pipeline.prepare(picture, operation, container, None if wanted.range is None else wanted.range.policy)
+    ready = pipeline.prepare(picture, operation, container, None if wanted.range is None else wanted.range.word)
     return fitted(STDIO, picture, picture, operation, ready)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,6 +47,11 @@ class Range(NamedTuple):
 
     policy: str
     span: tuple[float, float] | None = None
+
+    @property
+    def word(self) -> str:
+        """The policy as the command line writes it: ``LO,HI`` for two numbers."""
+        return self.policy if self.span is None else f"{self.span[0]!r},{self.span[1]!r}"
 
 
 class Fitted(NamedTuple):
@@ -107,6 +113,9 @@ def _range(value: Any) -> Range | None:
     """A policy, or a pair of numbers."""
     if value is None:
         return None
+    if isinstance(value, str) and value.count(",") == 1:
+        with suppress(ValueError):
+            value = tuple(map(float, value.split(",")))
     if isinstance(value, str) or not hasattr(value, "__len__"):
         return Range(arguments.word("range", value, RANGES))
     if len(value) != 2:

@@ -5,7 +5,8 @@ processors, environment variables set, and the warnings and limits of Pillow cha
 Without a context, convcli changes nothing in the process and keeps nothing between two calls. There is one exception: while
 PyTorch computes, it has the number of threads and the precision that the call asks for, because PyTorch has no other setting.
 The number is that of the calling thread. Other threads keep theirs, but one that first uses PyTorch meanwhile gets this number
-and keeps it. The precision (TF32, on CUDA only) is that of all threads.
+and keeps it. The precision (TF32, on CUDA only) is that of all threads. The Python library likewise holds the threads of NumPy's
+BLAS at one while its calls are at work: see `convcli.system.blas`.
 """
 
 from __future__ import annotations

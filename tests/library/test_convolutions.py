@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import scipy.ndimage
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import convcli
+from support.cli import run
 
 SCIPY = {"zeros": "constant", "symmetric": "reflect", "replicate": "nearest", "reflect": "mirror", "circular": "wrap"}
 
@@ -95,6 +97,19 @@ def test_borders_are_scipys(
     found = convcli.conv2d(image, weights, op="conv" if flip else "corr", padding=pads, padding_mode=mode)
     np.testing.assert_allclose(found, expected, rtol=1e-4 if kind == "float32" else 1e-6, atol=1e-3)
     assert found.dtype == ("float32" if kind in ("uint8", "float32") else "float64")
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@given(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.integers(1, 2), st.integers(0, 2**32))
+def test_padding_modes_are_torchs(mode: str, padding: tuple[int, int], stride: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    layer = torch.nn.Conv2d(4, 6, 3, stride, padding, groups=2, padding_mode=mode).double()
+    image = torch.rand(2, 4, 7, 8, dtype=torch.float64)
+    with torch.no_grad():
+        expected, weight, bias = layer(image), layer.weight.detach(), layer.bias
+    assert bias is not None
+    more: dict[str, Any] = {"padding": padding, "padding_mode": mode, "stride": stride, "groups": 2}
+    torch.testing.assert_close(convcli.conv2d(image, weight, bias=bias.detach(), **more), expected)
 
 
 @pytest.mark.parametrize("same", ["same", "valid"])
@@ -184,6 +199,41 @@ def test_the_adjoint(stride: int, seed: int) -> None:
     other = generator.normal(size=there.shape)
     back = convcli.conv_transpose2d(other, weight, stride=stride, padding=1, output_size=(9, 9), channel_axis=0)
     np.testing.assert_allclose(np.vdot(there, other), np.vdot(image, back), rtol=1e-8, atol=1e-8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.booleans(), st.sampled_from(["sobel", "gaussian:1", "1,2;3,4", "box:3"]), st.sampled_from(["corr", "conv"]),
+    st.integers(1, 3), st.integers(0, 3), st.integers(1, 2), st.sampled_from(sorted(SCIPY)),
+    st.sampled_from(["each", "sum", "gray"]), st.sampled_from([None, 2.5, "10%"]), st.sampled_from([None, "sum", "abs", 4.0]),
+    st.sampled_from(["uint8", "float32", "float64"]), st.integers(0, 2**32),
+)  # fmt: skip
+def test_the_command_line_computes_the_same(
+    tmp_path: Path, transpose: bool, kernel: str, op: Any, stride: int, padding: int, dilation: int, mode: str,
+    channels: Any, bias: Any, divisor: Any, kind: str, seed: int,
+) -> None:  # fmt: skip
+    """The same values, and the same refusals."""
+    image = (np.random.default_rng(seed).random((3, 9, 10)) * 200).astype(kind)
+    np.save(tmp_path / "in.npy", image)
+    more: dict[str, Any] = {"op": op, "stride": stride, "padding": padding, "dilation": dilation, "padding_mode": mode}
+    more |= {"channels": channels, "bias": bias, "divisor": divisor}
+    line = [
+        part
+        for name, value in more.items()
+        if value is not None
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    command = "transpose" if transpose else "apply"
+    ended = run(command, "in.npy", "-k", kernel, *line, "-o", "out.npy", cwd=tmp_path)
+    call = convcli.conv_transpose2d if transpose else convcli.conv2d
+    white = {} if kind == "uint8" else {"full_scale": 1.0}
+    try:
+        found = call(image, kernel, **more, **white)
+    except ValueError:
+        assert ended.code == 2
+        return
+    assert ended.code == 0, ended.err
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), found)
 
 
 def test_threads_and_plans_change_nothing() -> None:

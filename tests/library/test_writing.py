@@ -50,6 +50,8 @@ def test_numbers_that_become_black_and_white() -> None:
     out = np.empty((1, 6), np.uint8)
     convcli.conv2d(image, "identity", out=out, range=(-1, 1.55))
     assert out.tolist() == [[0, 0, 100, 200, 255, 255]]
+    convcli.conv2d(image, "identity", out=out, range="-1,1.55")  # type: ignore[call-overload]
+    assert out.tolist() == [[0, 0, 100, 200, 255, 255]]
     found = convcli.conv2d(image, "identity", range=(-1, 1))
     assert found.tolist() == [[0, 0, 0.5, 1, 1, 1]]
 
