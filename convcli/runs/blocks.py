@@ -78,12 +78,14 @@ class Bench:
     Parameters
     ----------
     work : BlockWork
-    sink : Blocks, optional
-        Takes the blocks; None: they are only looked at.
+    sink : Blocks
+        Takes the blocks.
+    own : bool
+        Whether the process is our own, so that its allocator may be told to give memory back.
     """
 
-    def __init__(self, work: BlockWork, sink: Sink) -> None:
-        self.work, self.sink = work, sink
+    def __init__(self, work: BlockWork, sink: Sink, own: bool = True) -> None:
+        self.work, self.sink, self.own = work, sink, own
 
     def perform(self, item: Item) -> tuple[float, float] | Written:
         """Do a task."""
@@ -91,7 +93,10 @@ class Bench:
         if item.span is None:
             return self.work.look(block)
         made = self.work.make(block, item.span)
-        return Written(self.sink.put(item.rows, item.columns, made.pixels), made.clipped, made.looked)
+        receipt = self.sink.put(item.rows, item.columns, made.pixels)
+        if self.own:
+            memory.trim()
+        return Written(receipt, made.clipped, made.looked)
 
     def close(self) -> None:
         """Close the input and the output."""
@@ -199,7 +204,7 @@ class Run:
         if cluster is None:
             if current().owns_process:
                 memory.settle()
-            self.place: Place = Here(Bench(self.work, self.sink).perform, self.threads)
+            self.place: Place = Here(Bench(self.work, self.sink, current().owns_process).perform, self.threads)
         else:
             self.place = cluster.place(BlockJob.anywhere(request, self.layout))
         self.stack.callback(self.place.close)

@@ -66,6 +66,14 @@ def settle() -> None:
         change(_M_TRIM_THRESHOLD, SPARE_BYTES)
 
 
+def trim() -> None:
+    """Give the memory of smaller arrays back to the system, too, in a process of our own: of glibc's, half of the peak (measured)."""
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's ``mallopt``."""
 
