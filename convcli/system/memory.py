@@ -67,7 +67,7 @@ def settle() -> None:
 
 
 def trim() -> None:
-    """Give the memory of smaller arrays back to the system, too, in a process of our own: of glibc's, half of the peak (measured)."""
+    """Give the memory of smaller arrays back to the system, too, in a process of our own: it is half of the peak (measured)."""
     import ctypes
 
     with suppress(OSError, AttributeError, TypeError):

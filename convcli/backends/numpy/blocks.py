@@ -184,12 +184,13 @@ class Blockwise:
         return Block(range(height), range(width), (WHOLE, WHOLE), self.recipe)
 
     def block(self, rows: range, columns: range) -> Block:
-        """The block of some rows and columns of the result."""
+        """The block of some rows and columns of the result. It is done by one thread: others do other blocks."""
         recipe, (s, t) = self.recipe, self.recipe.job.upsample
         strips, parts = _met(recipe.rows, rows, s), _met(recipe.columns, columns, t)
         if not strips or not parts:  # no tap reaches the image: nothing is read
             return Block(rows, columns, (slice(0, 1), slice(0, 1)), recipe._replace(rows={}, columns={}))
-        return Block(rows, columns, *recipe.part(strips, parts))
+        window, part = recipe.part(strips, parts)
+        return Block(rows, columns, window, part._replace(threads=1))
 
     def look(self, block: Block) -> tuple[float, float]:
         """The smallest and the largest value of a block that ``minmax`` would stretch."""
