@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 from math import prod
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -23,6 +24,11 @@ MOST_HEADER_BYTES = 1 << 16
 
 _DAMAGED = EOFError, OverflowError, TypeError, SyntaxError, RecursionError, tokenize.TokenError
 """What NumPy raises in addition to ValueError."""
+
+
+_PARSING = Lock()
+"""Held while NumPy parses a header with `ast`. In Python 3.11 two threads that do this at the same time can end in a SystemError
+(CPython's issue 106905)."""
 
 
 def _invalid() -> NpyError:
@@ -61,7 +67,8 @@ def header(stream: BinaryIO) -> Header:
             raise _invalid()
         text = io.BytesIO(length.to_bytes(size, "little") + stream.read(length))
         parse = npy_format.read_array_header_1_0 if major == 1 else npy_format.read_array_header_2_0
-        shape, by_columns, dtype = parse(text)
+        with _PARSING:
+            shape, by_columns, dtype = parse(text)
     except NpyError:
         raise
     except (ValueError, MemoryError, *_DAMAGED):
@@ -95,11 +102,15 @@ def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
     check(found, size)
     if memory.refuses(need := found.end - found.place):
         raise NpyError(f"needs {need / 2**30:.1f} GiB, {memory.share()}", "save a smaller array")
-    stream.seek(0)
-    try:
-        array: NDArray[np.generic] = npy_format.read_array(stream, allow_pickle=False)
-    except (ValueError, MemoryError, *_DAMAGED):
-        raise _invalid() from None
+    stream.seek(found.place)
+    array: NDArray[np.generic] = np.empty(prod(found.shape), found.dtype)
+    rest = array.view(np.uint8).data
+    while rest:
+        count = stream.readinto(rest)  # type: ignore[attr-defined]
+        if not count:
+            raise _invalid()
+        rest = rest[count:]
+    array = array.reshape(found.shape[::-1]).T if found.by_columns else array.reshape(found.shape)
     if array.dtype.itemsize > 8:
         return array.astype(np.float64)  # the format of long doubles depends on the machine
     return array.astype(array.dtype.newbyteorder("="), copy=False)
