@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import dask.config
 import distributed
 import numpy as np
 
@@ -29,6 +30,9 @@ RETRIES, PAUSE = 2, 0.25
 
 WATCH = 5.0
 """After so many seconds it is looked after the workers again."""
+
+LOGGED = 20
+"""So many of its messages Dask keeps for its developers, of each connection. By default it keeps 1,000, with all names of files."""
 
 SHARE = 0.8
 """How much of a worker's limit of memory is used: beyond that, Dask gives it no more tasks."""
@@ -165,6 +169,7 @@ class Cluster:
         self.where, self._say, self._closed = where, say, Event()
         self._cluster: Any = None
         self._client: Any = None
+        self._settings = dask.config.set({"distributed.admin.low-level-log-length": LOGGED})
         try:
             self._connect()
         except (OSError, ValueError, TypeError, TimeoutError) as error:
@@ -262,6 +267,7 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
         self._closed.set()
+        self._settings.__exit__(None, None, None)
         for one in (self._client, self._cluster):
             if one is not None:
                 with suppress(Exception):

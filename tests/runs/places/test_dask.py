@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,6 +133,7 @@ def unconnected(local: Local | None, threads: dict[str, int], said: list[str]) -
     made.where, made._cluster, made._count, made._say = "local:2", local, 2, said.append
     made._client = SimpleNamespace(nthreads=lambda: threads, close=lambda: None)
     made._closed = dask.Event()
+    made._settings = nullcontext()
     return made
 
 
@@ -161,3 +163,20 @@ def test_that_no_worker_is_left_is_said_once(monkeypatch: pytest.MonkeyPatch) ->
     made._client.nthreads = nthreads
     made._watch()
     assert said == ["no worker is left on local:2: waiting for one"] * 2
+
+
+def test_dask_keeps_few_messages_for_its_developers() -> None:
+    """They have the names of all files. Afterwards its settings are as before."""
+    from dask import config
+
+    name = "distributed.admin.low-level-log-length"
+    before = config.get(name)
+    with pytest.raises(BackendError, match="is not a scheduler that answers"):
+        dask.Cluster("none.json")
+    assert config.get(name) == before
+    made = dask.Cluster("local:1")
+    assert config.get(name) == dask.LOGGED
+    assert made._client.scheduler_comm.recent_message_log.maxlen == dask.LOGGED
+    made.close()
+    made.close()
+    assert config.get(name) == before
