@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.geometry import Size
+
 Array = NDArray[Any]
 """An array of any dtype."""
 
@@ -67,6 +69,14 @@ def is_interleaved(x: Array) -> bool:
         and (down == width * pixel or height == 1)
         and (along == pixel or width == 1)
     )
+
+
+def blocks(whole: Size, size: Size) -> Iterator[tuple[range, range]]:
+    """The rows and columns of all blocks of `size`, row after row. Those at the right and lower edge may be smaller."""
+    for y in range(0, whole.height, size.height):
+        rows = range(y, min(y + size.height, whole.height))
+        for x in range(0, whole.width, size.width):
+            yield rows, range(x, min(x + size.width, whole.width))
 
 
 BAND_VALUES = 1 << 20

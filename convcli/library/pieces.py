@@ -20,7 +20,7 @@ from convcli.pointwise.ranges import NOTHING, extremes, wider
 from convcli.runs.places import Place
 from convcli.runs.places.here import Here
 from convcli.system.parallel import workers
-from convcli.windows import WHOLE, Array, Source
+from convcli.windows import WHOLE, Array, Source, blocks
 
 BLOCK_VALUES = 1 << 22
 """About how many values a block has at most, all channels together: of the result, or of the image under it."""
@@ -201,10 +201,7 @@ def _done(place: Place, pieces: Iterator[Piece]) -> list[tuple[float, float]]:
 
 
 def _pieces(image: int, output: Size, size: Size, span: tuple[float, float] | None, writes: bool) -> Iterator[Piece]:
-    for y in range(0, output.height, size.height):
-        rows = range(y, min(y + size.height, output.height))
-        for x in range(0, output.width, size.width):
-            yield Piece(image, rows, range(x, min(x + size.width, output.width)), span, writes)
+    return (Piece(image, *place, span, writes) for place in blocks(output, size))
 
 
 def _block_size(out: Any, form: Form, output: Size, values: int) -> Size:

@@ -37,6 +37,7 @@ from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import is_url
 from convcli.system.parallel import workers
+from convcli.windows import blocks
 
 if TYPE_CHECKING:
     from convcli.runs.places.dask import Cluster
@@ -281,13 +282,8 @@ class Run:
 
     def items(self, span: tuple[float, float] | None, done: Sequence[str] | dict[str, Any] = ()) -> Iterator[Item]:
         """All blocks that are not done, row after row."""
-        height, width = self.work.geometry.output
-        for y in range(0, height, self.size.height):
-            rows = range(y, min(y + self.size.height, height))
-            for x in range(0, width, self.size.width):
-                item = Item(rows, range(x, min(x + self.size.width, width)), span)
-                if item.name not in done:
-                    yield item
+        every = (Item(*place, span) for place in blocks(self.work.geometry.output, self.size))
+        return (item for item in every if item.name not in done)
 
     @property
     def count(self) -> int:

@@ -23,7 +23,7 @@ from convcli.layer import Layer as Weights
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
-from convcli.windows import WHOLE
+from convcli.windows import WHOLE, blocks
 from support.layers import Layer, layers
 from support.operations import ALWAYS, convolve, small_tiles, task_of
 
@@ -58,12 +58,8 @@ class Joined:
     """Blocks side by side."""
 
     def __init__(self, work: runs.Blockwise, size: Size) -> None:
-        self.work, (height, width) = work, work.task.geometry.output
-        self.blocks = [
-            work.block(range(y, min(y + size.height, height)), range(x, min(x + size.width, width)))
-            for y in range(0, height, size.height)
-            for x in range(0, width, size.width)
-        ]
+        self.work = work
+        self.blocks = [work.block(*place) for place in blocks(work.task.geometry.output, size)]
 
     def run(self) -> tuple[NDArray[Any], Clipped]:
         """The whole result, and the counts of all blocks. The last blocks come first."""
@@ -152,6 +148,15 @@ def test_a_block_reads_its_window_alone() -> None:
     assert len(blocks.blocks) == 10
     assert max(source.read_pixels) < 1500 * 600
     np.testing.assert_array_equal(found, engine.run(image, layer, spec, Compute("numpy"), Finish(dtype="uint8")).array)
+
+
+def test_a_block_is_done_by_one_thread() -> None:
+    """Other threads do other blocks: if each took all processors for its tiles, they would wait for each other."""
+    spec = ConvSpec()
+    layer = Weights.of(np.ones((1, 1, 3, 3)), spec)
+    work = engine.in_blocks(Windowed(np.zeros((1, 1, 1900, 1800))), layer, spec, Compute(threads=4))
+    assert work.whole.recipe.threads == 4
+    assert work.block(range(512), range(78)).recipe.threads == 1
 
 
 @pytest.mark.parametrize(
