@@ -136,7 +136,10 @@ class Batch:
         return Tally(*self.counts.values())
 
     def __enter__(self) -> Batch:
-        self.unfinished = self.around.enter_context(context.entered()).unfinished
+        run = self.around.enter_context(context.entered())
+        self.unfinished = run.unfinished
+        if self.several and run.owns_process:
+            memory.settle()
         if self.workers > 1:
             self.around.enter_context(context.hushed())
         return self

@@ -40,7 +40,7 @@ PILLOW_BLOCKS = "PILLOW_BLOCKS_MAX", "3"
 """An environment variable that Pillow reads when it is imported: how many blocks of 16 MiB it keeps for the next image. To get
 new memory would take half as long as to encode a photograph as JPEG."""
 
-SWITCH_SECONDS = 1e-4
+SWITCH_SECONDS = 5e-4
 """For `sys.setswitchinterval`. Threads that compute in NumPy need Python's lock often, but only for a moment. If they have to
 release it sooner than after the usual 5 ms, they wait for each other a fifth as often (measured)."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
+from shutil import copyfileobj
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -20,6 +23,9 @@ from convcli.system.context import silent
 
 QUALITY = 92
 """The quality of lossy formats, if neither the user nor the input defines it."""
+
+COPIED = 1 << 20
+"""Bytes of an encoded file that are copied at once."""
 
 
 def write(frames: Iterator[Frame], job: Job) -> None:
@@ -97,18 +103,30 @@ def _image(job: Job, frame: Frame) -> Image.Image:
 
 def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
     """Encode into memory first, then write the target: an encoder may fail, or seek back."""
-    buffer = io.BytesIO()
-    try:
-        with silent():
-            encode(buffer)
-    except (ConvError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's encoders may raise anything
-        why = guards.reason(error, type(error).__name__)
-        rule = f"cannot be written as {job.row.name} ({why})"
-        raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
-    with job.sink() as stream:
-        stream.write(buffer.getbuffer())
+    with _in_memory() as buffer:
+        try:
+            with silent():
+                encode(buffer)
+        except (ConvError, MemoryError):
+            raise
+        except Exception as error:  # Pillow's encoders may raise anything
+            why = guards.reason(error, type(error).__name__)
+            rule = f"cannot be written as {job.row.name} ({why})"
+            raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
+        buffer.seek(0)
+        with job.sink() as stream:
+            copyfileobj(buffer, stream, COPIED)
+
+
+def _in_memory() -> BinaryIO:
+    """A file in memory. On Linux, it has a descriptor: Pillow then encodes without Python's lock, so that threads work at once.
+
+    With a stream of Python it holds the lock: two threads that encode JPEG took as long as one after the other (measured).
+    """
+    if hasattr(os, "memfd_create"):
+        with suppress(OSError):  # a sandbox may refuse it
+            return os.fdopen(os.memfd_create("convcli"), "w+b")
+    return io.BytesIO()
 
 
 def _animation(
