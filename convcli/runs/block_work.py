@@ -219,6 +219,12 @@ class BlockWork:
             stop = size
         return slice(start if window.start - start < s else window.start, stop)
 
+    @property
+    def tile_width(self) -> int:
+        """Columns of the result of a tile. Narrower blocks compute parts of tiles that they do not keep."""
+        recipe = self.blockwise.recipe
+        return max(map(len, recipe.columns), default=1) * recipe.job.upsample.columns * recipe.job.widen
+
     def needs(self, block: Block) -> int:
         """About how many bytes a block takes while it is made: its window, its result, what it is stored as, and the encoder."""
         task, recipe = self.blockwise.task, block.recipe
@@ -247,9 +253,10 @@ def sizes(work: BlockWork, grid: Size, pyramid: bool = False) -> list[Size]:
     """
     height, width = work.geometry.output
     whole = -(-width // grid.width) * grid.width
-    wide = (
-        whole if work.file.chunk.width >= work.geometry.input.width else min(whole, _rounded(LARGEST.width, grid.width))
-    )
+    widest = work.tile_width if LARGEST.width < work.tile_width <= 2 * LARGEST.width else LARGEST.width
+    wide = min(whole, _rounded(widest, grid.width))
+    if work.file.chunk.width >= work.geometry.input.width:
+        wide = whole
     most = LARGEST.width if pyramid else LARGEST.height
     tall = min(-(-height // grid.height) * grid.height, _rounded(most, grid.height))
     found = [Size(tall, wide)]
