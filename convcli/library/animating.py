@@ -80,10 +80,10 @@ class Animation:
     @public
     def still(self, number: int) -> str:
         """One frame as an SVG document. The first has number 0; negative numbers count from the end."""
-        count = len(self)
-        if not -count <= number < count:
-            raise ConvError(f"frame {number}", f"is not among the {count} frames", f"use 0 to {count - 1}")
-        return svg.render(self._film.still(number % count))
+        (place,), count = arguments.integers("number", number, (1,)), len(self)
+        if not -count <= place < count:
+            raise ConvError(param("number", place), f"is not among the {count} frames", f"use 0 to {count - 1}")
+        return svg.render(self._film.still(place % count))
 
     @public
     def save(self, path: str | os.PathLike[str], *, scale: float = 1.0) -> None:
@@ -100,7 +100,7 @@ class Animation:
         ValueError
             The path ends otherwise, the film is too large, or the file cannot be written.
         """
-        target = os.fspath(path)
+        target, zoom = arguments.path("path", path), arguments.number("scale", scale, 0.01, 100)
         known = {**animations(), ".svg": "SVG"}
         ending = Path(target).suffix.lower()
         if ending not in known:
@@ -111,7 +111,7 @@ class Animation:
             else:
                 from convcli.images.figures import movie
 
-                movie.write(self._film, stream, known[ending], arguments.number("scale", scale))
+                movie.write(self._film, stream, known[ending], zoom)
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
@@ -170,11 +170,13 @@ def animate(
     3
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, 1, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, 1, output_padding, output_size
     )  # fmt: skip
+    if not isinstance(title, str | None):
+        raise ConvError(f"{param('title')} {title!r}", "is not text", "give text, or leave it out")
     look = stage.Look(
-        None if cell is None else arguments.integers("cell", cell, (1,))[0], arguments.word("theme", theme, THEMES), title,
-        None if fps is None else arguments.number("fps", fps),
+        arguments.whole("cell", cell, 1, 400), arguments.word("theme", theme, THEMES), title,
+        None if fps is None else arguments.number("fps", fps, 0.1, 50),
     )  # fmt: skip
     if _is_size(image):
         weights = None if _is_size(kernel) else _one(kernel)
@@ -218,7 +220,7 @@ def _plane(taken: pictures.Taken, channel: Any) -> NDArray[np.float64]:
     count, channels, *_ = taken.source.shape
     if count != 1:
         raise ImageError("the image", f"is a batch of {count}", "animate one of them")
-    (number,) = arguments.integers("channel", channel or 0, (1,))
+    (number,) = arguments.integers("channel", 0 if channel is None else channel, (1,))
     if not -channels <= number < channels:
         raise GeometryError(param("channel", number), f"is not in an image of {channels}", f"use 0 to {channels - 1}")
     plane: NDArray[np.float64] = taken.source.read(0)[number].astype(np.float64)

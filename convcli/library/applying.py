@@ -19,7 +19,7 @@ from convcli.runs.operation import Operation
 from convcli.runs.single import Done, InBlocks, Writing
 from convcli.system.context import Context
 from convcli.system.names import is_stream
-from convcli.vocabulary import ALPHAS
+from convcli.vocabulary import ALPHAS, MOST_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def apply(
     divisor: float | str | None = None, linear: bool = False, alpha: str = "auto", backend: str = "auto",
     device: Any = None, dtype: Any = None, threads: int | None = None, plan: str | None = None, range: RangeLike | None = None,
     full_scale: float | None = None, max_pixels: int | None = None, quality: int | None = None,
-    compression: int | None = None, overwrite: bool = True, memory: int | None = None, pyramid: bool = False,
+    compression: int | None = None, overwrite: bool = True, memory: int | str | None = None, pyramid: bool = False,
 ) -> Applied:  # fmt: skip
     """Apply an operation to a file, and write the result to another one, as ``convcli apply`` does.
 
@@ -80,8 +80,8 @@ def apply(
         Of the encoder.
     overwrite : bool
         Whether the target may exist.
-    memory : int, optional
-        How many bytes may be used; the picture is then processed in blocks.
+    memory : int or str, optional
+        About how much memory may be used in all, in bytes or as ``"500M"``; the picture is then processed in blocks.
     pyramid : bool
         Whether smaller copies are written into a TIFF or Zarr, too.
 
@@ -103,7 +103,7 @@ def apply(
     ('clip', 3)
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     wanted = asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
@@ -112,19 +112,25 @@ def apply(
     compute = Compute(compute.backend, compute.device or "cpu", compute.dtype, compute.threads, compute.plan)
     given = banks.given(kernel)
     how_alpha = arguments.word("alpha", alpha, ALPHAS)
-    operation = operation_of(given, wanted, compute, linear=bool(linear), alpha=how_alpha, files=given.specs)
-    paths = os.fspath(source), os.fspath(target)
+    operation = operation_of(
+        given, wanted, compute, linear=arguments.flag("linear", linear), alpha=how_alpha, files=given.specs
+    )
+    paths = arguments.path("source", source), arguments.path("target", target)
     for path in paths:
         if is_stream(path):
             raise ImageError(f"'{path}'", "is a stream", "give files, or use convcli.conv2d")
     [place] = outputs.resolve([paths[0]], paths[1], operation.label, in_place=None, read=given.specs)
-    if not overwrite and os.path.lexists(place):
+    replace = arguments.flag("overwrite", overwrite)
+    if not replace and os.path.lexists(place):
         raise ImageError(f"target '{place}'", "exists", f"use {param('overwrite', True)}, or another name")
-    most = None if max_pixels is None else arguments.integers("max_pixels", max_pixels, (1,))[0]
-    limit = None if memory is None else arguments.integers("memory", memory, (1,))[0]
+    settings = Settings(
+        arguments.whole("quality", quality, 1, 100), arguments.whole("compression", compression, 0, 9)
+    )  # fmt: skip
+    limits = InBlocks(arguments.memory(memory), arguments.flag("pyramid", pyramid))
     how = Writing(
-        policy=None if wanted.range is None else wanted.range.word, output=paths[1], settings=Settings(quality, compression),
-        max_pixels=most, full_scale=wanted.full_scale, replace=bool(overwrite), blocks=InBlocks(limit, bool(pyramid)),
+        policy=None if wanted.range is None else wanted.range.word, output=paths[1], settings=settings,
+        max_pixels=arguments.whole("max_pixels", max_pixels, 1, MOST_PIXELS), full_scale=wanted.full_scale, replace=replace,
+        blocks=limits,
     )  # fmt: skip
     with Context():  # what a file needs ends with it
         done = _process(paths[0], place, operation, how)

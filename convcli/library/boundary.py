@@ -26,6 +26,9 @@ class ArgumentError(ConvError, ValueError):
         """The same error."""
         return cls(error.value, error.rule, error.remedy, error.why)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __str__(self) -> str:
         return one_line(PARAMETER.sub(_argument, self.text))
 

@@ -75,7 +75,7 @@ class Explanation:
         """
         from convcli.images.figures import raster
 
-        raster.save(self._scene(arguments.word("theme", theme, THEMES)), os.fspath(path))
+        raster.save(self._scene(arguments.word("theme", theme, THEMES)), arguments.path("path", path))
 
     def _scene(self, theme: str) -> Scene:
         return illustration.draw(self._pixel, PALETTES[theme], as_arguments)
@@ -143,7 +143,7 @@ def explain(
     -3.0
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     wanted = asked(spec, bias, layout, channels, combine, divisor, "auto", None, None, None, None, range, full_scale)
     subject = _subject(image, kernel, wanted, item, channel_axis)
@@ -161,16 +161,15 @@ def explain(
 def _subject(image: Any, kernel: Any, wanted: Asked, item: int | None, channel_axis: Any) -> Subject:
     """The operation, fitted to the image as `convcli apply` fits it to a file."""
     taken, given = pictures.taken(image, channel_axis), banks.given(kernel)
-    count = taken.source.shape[0]
-    if item is None and count != 1:
+    count, place = taken.source.shape[0], arguments.whole("item", item)
+    if place is None and count != 1:
         remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
         raise ImageError("the image", f"is a batch of {count}", remedy)
-    if item is not None and taken.form.rank < 4:
-        raise ImageError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
-    (place,) = arguments.integers("item", item or 0, (1,))
+    if place is not None and taken.form.rank < 4:
+        raise ImageError(param("item", place), "is for a batch (N, C, H, W), and this is one image", "leave it out")
     if wanted.channels == "gray" and not taken.form.gray:
         raise ImageError(param("channels", "gray"), "is for gray and RGB images", "use image.convert('RGB') first")
-    colour: Array = taken.source.read(index(place, count, "item", "the batch"))
+    colour: Array = taken.source.read(index(place or 0, count, "item", "the batch"))
     white = pictures.white_of(taken.source.dtype) if wanted.full_scale is None else wanted.full_scale
     picture = Picture(colour, None, "tensor", white, taken.form.rank, metadata=Metadata(TENSOR))
     whole = colour.dtype in (np.uint8, np.uint16)

@@ -172,8 +172,11 @@ def written(taken: Taken, fitted: Fitted, policy: Range | None, output: Size, ou
 
 def _far(client: Any, work: Work) -> Place:
     """The workers of the caller's client."""
-    if not type(client).__module__.partition(".")[0] == "distributed":
-        raise ConvError(f"client is a {type(client).__name__}", "and no Dask client", "use distributed.Client")
+    if type(client).__module__.partition(".")[0] != "distributed":
+        rule = f"is of type {type(client).__name__}, which is no Dask client"
+        raise ConvError(param("client"), rule, "use distributed.Client")
+    if client.status != "running":
+        raise ConvError(param("client"), f"is {client.status}", "connect a new one")
     from convcli.runs.places.dask import Far
 
     return Far(client, work, ours=False)

@@ -11,7 +11,7 @@ import numpy as np
 from convcli import engine
 from convcli.backends import Considered
 from convcli.geometry import Geometry
-from convcli.library import arguments, banks, operations, pictures
+from convcli.library import arguments, banks, operations, pictures, writing
 from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
 from convcli.library.boundary import public
 
@@ -73,7 +73,7 @@ def plan(
     'separable'
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     asked = operations.asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
@@ -86,7 +86,7 @@ def plan(
     else:
         taken = pictures.taken(image, channel_axis)
         announced, form = pictures.shaped(taken.source), taken.form
-    target = None if out is None else np.dtype(str(out.dtype).removeprefix("torch."))
+    target = None if out is None else writing.dtype_of(out)
     fitted = operations.fitted(banks.given(kernel), asked, announced, form, target)
     call = engine.prepare(announced, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     text, considered = call.backend, tuple[Considered, ...]()

@@ -58,7 +58,7 @@ def output_size(
     """
     values = (size, kernel_size, stride, padding, dilation, output_padding)
     spec = arguments.spec(
-        bool(transpose), "corr", stride, padding, "zeros", dilation, 1, output_padding
+        transpose, "corr", stride, padding, "zeros", dilation, 1, output_padding
     )  # fmt: skip
     found = spec.resolve(arguments.size("size", size), arguments.size("kernel_size", kernel_size)).output
     whole = all(isinstance(value, str) or hasattr(value, "__index__") for value in values)

@@ -42,7 +42,7 @@ def test_what_is_no_real_number_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("nothing", [None, 3, 2.5, "photo.png", [[1, 2], [3, 4]], ((1, 2), (3, 4)), b"x", {}, object()])
 def test_what_is_no_image_is_a_type_error(nothing: object) -> None:
-    with pytest.raises(TypeError, match="image is a"):
+    with pytest.raises(TypeError, match="image is of type"):
         convcli.conv2d(nothing, "box:3")
 
 

@@ -119,5 +119,5 @@ def test_integers_that_are_refused() -> None:
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=np.zeros(REAL.shape, np.int16), range="clip")
     with pytest.raises(ValueError, match="range='raw' does not fit into uint8"):
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=np.zeros(REAL.shape, np.uint8), range="raw")
-    with pytest.raises(TypeError, match="out is a list"):
+    with pytest.raises(TypeError, match="out is of type list"):
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=[1, 2])
