@@ -38,7 +38,7 @@ def _argument(found: re.Match[str]) -> str:
     name, value = NAMES.get(found[1], found[1]), found[2]
     if not value:
         return name
-    word = re.fullmatch(r"[A-Za-z][\w-]*", value) and value not in ("None", "True", "False")
+    word = re.fullmatch(r"[A-Za-z][\w-]*|\d+[kMGT]", value) and value not in ("None", "True", "False")
     return f"{name}='{value}'" if word else f"{name}={value}"
 
 

@@ -17,8 +17,8 @@ from convcli.library.operations import Asked, Fitted, Range
 from convcli.library.pictures import Form, Taken, has_windows
 
 
-def written(taken: Taken, kernel: Given, asked: Asked, out: Any, client: Any) -> Any:
-    """Compute an operation, and write its result into `out`, which is returned.
+def written(taken: Taken, kernel: Given, asked: Asked, out: Any, client: Any, memory: int | None = None) -> Any:
+    """Compute an operation, and write its result into `out`, which is returned. `memory` are the most bytes of its blocks.
 
     Raises
     ------
@@ -28,23 +28,25 @@ def written(taken: Taken, kernel: Given, asked: Asked, out: Any, client: Any) ->
         `out` is no array at all.
     """
     if out is None:
-        raise ConvError(
-            param("client"), "needs a place for the result that all workers see", f"give it as {param('out')}"
-        )
+        name, place = ("memory", "is not that of all its values") if client is None else ("client", "all workers see")
+        rule = "needs a place for the result that " + place
+        raise ConvError(param(name), rule, f"give it as {param('out')}")
     torch: Any = sys.modules.get("torch")
     tensor = torch is not None and isinstance(out, torch.Tensor)
     kind = dtype_of(out)
     if needs_grad(out):
         raise ConvError(param("out"), "requires grad, and no gradients are computed", "use a tensor without")
+    if tensor and memory is not None:
+        raise ConvError(param("memory"), "is for blocks, and a tensor takes the whole result", "leave it out")
     fitted = operations.fitted(kernel, asked, taken.source, taken.form, kind)
     count, _, *size = taken.source.shape
     geometry = fitted.spec.resolve((size[0], size[1]), fitted.layer.kernel)
     batch = (count, fitted.finish.outputs(fitted.layer.outputs), *geometry.output)
     _check(out, taken.form, batch)
-    if client is not None or not (tensor or (isinstance(out, np.ndarray) and _in_memory(out))):
+    if client is not None or memory is not None or not (tensor or (isinstance(out, np.ndarray) and _in_memory(out))):
         from convcli.library.pieces import written as written_in_pieces
 
-        return written_in_pieces(taken, fitted, asked.range, geometry.output, out, client)
+        return written_in_pieces(taken, fitted, asked.range, geometry.output, out, client, memory)
     result = engine.run(taken.source, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     array = taken.form.restored(finished(result.array, fitted, asked.range))
     if tensor:
