@@ -54,10 +54,30 @@ class Frames(Sequence[Frame]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Animation:
-    """A convolution step by step. In a notebook it plays."""
+    """A convolution step by step. `convcli.animate` makes it, and in a notebook it plays.
 
-    timeline: Timeline  # every step, with its window
-    values: Values  # the numbers, as far as they are known
+    Attributes
+    ----------
+    frames : sequence of ndarray
+        The frames as pictures ``(H, W, 3)``, uint8, in order. Each is drawn when it is asked for.
+    svg : str
+        The film as an SVG document that plays in a loop. Viewers that cannot play it show the last frame.
+    timeline : Timeline
+        Every step, with its window.
+    values : Values
+        The numbers, as far as they are known.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> film = convcli.animate(4, 3)
+    >>> len(film), film.frames[-1].dtype
+    (4, dtype('uint8'))
+    >>> film.save("film.gif")
+    """
+
+    timeline: Timeline
+    values: Values
     _film: Reel
 
     def __repr__(self) -> str:
@@ -79,7 +99,18 @@ class Animation:
 
     @public
     def still(self, number: int) -> str:
-        """One frame as an SVG document. The first has number 0; negative numbers count from the end."""
+        """One frame as an SVG document.
+
+        Parameters
+        ----------
+        number : int
+            The first is 0. Negative numbers count from the end.
+
+        Raises
+        ------
+        ValueError
+            There is no such frame.
+        """
         (place,), count = arguments.integers("number", number, (1,)), len(self)
         if not -count <= place < count:
             raise ConvError(param("number", place), f"is not among the {count} frames", f"use 0 to {count - 1}")

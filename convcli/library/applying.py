@@ -24,17 +24,42 @@ from convcli.vocabulary import ALPHAS, MOST_PIXELS
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A file that was written."""
+    """A file that `convcli.apply` has written.
+
+    Attributes
+    ----------
+    target : str
+        Its path.
+    input_shape, output_shape : tuple of int
+        ``(C, H, W)``, with alpha.
+    frames : int
+        How many frames were written.
+    backend, plan : str
+        What computed, and by which strategy.
+    range : str
+        The range policy that was used.
+    clipped : int
+        How many values were below black or above white.
+    notes : tuple of str
+        What was lost, and what may not be meant.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> done = convcli.apply("photo.jpg", "signs.png", "sobel-x", range="offset")
+    >>> done.target, done.frames, done.range, done.clipped
+    ('signs.png', 1, 'offset', 0)
+    """
 
     target: str
-    input_shape: tuple[int, ...]  # ``(C, H, W)``, with alpha
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    frames: int  # how many were written
+    frames: int
     backend: str
     plan: str
-    range: str  # the range policy that was used
-    clipped: int  # how many values were below black or above white
-    notes: tuple[str, ...]  # what was lost, and what may not be meant
+    range: str
+    clipped: int
+    notes: tuple[str, ...]
 
 
 @public
@@ -57,7 +82,7 @@ def apply(
     ----------
     source, target : path-like
         The files. The ending of the target says its format.
-    kernel
+    kernel : str, array_like
         As for `convcli.conv2d`.
     transpose : bool
         Whether the convolution is transposed. `output_padding` and `output_size` are for that one.
@@ -94,6 +119,8 @@ def apply(
     ------
     ValueError
         A file cannot be read or written, or the arguments do not fit together. Nothing is written then.
+    TypeError
+        `source` or `target` is no path.
 
     Examples
     --------

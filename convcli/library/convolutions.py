@@ -46,11 +46,13 @@ def conv2d(
 ) -> Any: ...  # fmt: skip
 @public
 def conv2d(
-    image: Any, kernel: Any, *, op: Any = "corr", stride: Any = 1, padding: Any = 0, padding_mode: Any = "zeros",
-    dilation: Any = 1, groups: Any = 1, bias: Any = None, layout: Any = None, channels: Any = None, combine: Any = None,
-    divisor: Any = None, channel_axis: Any = None, backend: Any = "auto", device: Any = None, dtype: Any = None,
-    threads: Any = None, plan: Any = None, out: Any = None, range: Any = None, full_scale: Any = None, client: Any = None,
-    memory: Any = None,
+    image: Any, kernel: Any, *, op: Op = "corr", stride: Ints = 1, padding: Padding = 0, padding_mode: str = "zeros",
+    dilation: Ints = 1, groups: int = 1, bias: BiasLike | None = None, layout: Layout | None = None,
+    channels: Channels | None = None, combine: Combine | None = None,
+    divisor: float | Literal["sum", "abs"] | None = None, channel_axis: int | None = None, backend: str = "auto",
+    device: Any = None, dtype: DTypeLike | Any = None, threads: int | None = None, plan: str | None = None,
+    out: Any = None, range: RangeLike | None = None, full_scale: float | None = None, client: Any = None,
+    memory: int | str | None = None,
 ) -> Any:  # fmt: skip
     """Convolve a picture with kernels or with a layer's weights, as `torch.nn.Conv2d` does.
 
@@ -182,11 +184,13 @@ def conv_transpose2d(
 ) -> Any: ...  # fmt: skip
 @public
 def conv_transpose2d(
-    image: Any, kernel: Any, *, op: Any = "corr", stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    output_size: Any = None, padding_mode: Any = "zeros", dilation: Any = 1, groups: Any = 1, bias: Any = None,
-    layout: Any = None, channels: Any = None, combine: Any = None, divisor: Any = None, channel_axis: Any = None,
-    backend: Any = "auto", device: Any = None, dtype: Any = None, threads: Any = None, plan: Any = None, out: Any = None,
-    range: Any = None, full_scale: Any = None, client: Any = None, memory: Any = None,
+    image: Any, kernel: Any, *, op: Op = "corr", stride: Ints = 1, padding: Padding = 0, output_padding: Ints = 0,
+    output_size: Ints | None = None, padding_mode: str = "zeros", dilation: Ints = 1, groups: int = 1,
+    bias: BiasLike | None = None, layout: Layout | None = None, channels: Channels | None = None,
+    combine: Combine | None = None, divisor: float | Literal["sum", "abs"] | None = None,
+    channel_axis: int | None = None, backend: str = "auto", device: Any = None, dtype: DTypeLike | Any = None,
+    threads: int | None = None, plan: str | None = None, out: Any = None, range: RangeLike | None = None,
+    full_scale: float | None = None, client: Any = None, memory: int | str | None = None,
 ) -> Any:  # fmt: skip
     """Compute the transposed convolution, as `torch.nn.ConvTranspose2d` does.
 

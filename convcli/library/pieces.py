@@ -110,9 +110,11 @@ class Bench:
         height, width = blockwise.task.geometry.output
         block = blockwise.block(range(min(size.height, height)), range(min(size.width, width)))
         outputs = blockwise.task.finish.outputs(blockwise.task.layer.outputs)
-        wide, coded = dtype_of(out).itemsize, _chunk(self.work.image) * blockwise.task.source.dtype.itemsize
+        wide, form = dtype_of(out).itemsize, self.work.form
         stored = wide * outputs * len(block.rows) * len(block.columns)
-        return blockwise.needs(block) + 2 * stored + CODING * (coded + _chunk(out) * wide)
+        read = Size(*(part.stop - part.start for part in block.window))
+        coded = _coded(self.work.image, form, read, 2) * blockwise.task.source.dtype.itemsize
+        return blockwise.needs(block) + 2 * stored + coded + _coded(out, form, Size(*size), 0) * wide
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -220,6 +222,11 @@ def _block_size(out: Any, form: Form, output: Size, values: int) -> Size:
     return Size(min(_up(output.height, grid.height), max(1, rows // grid.height) * grid.height), width)
 
 
+def _sides(form: Form, rank: int) -> tuple[int, ...]:
+    """The axes of rows and columns, also of several results ``(n, H, W)`` of a picture ``(H, W)``."""
+    return (rank - 2, rank - 1) if form.rank == 2 else form.order()[-2:]
+
+
 def _fitting(bench: Bench, most: Size, grid: Size, threads: int, memory: int) -> tuple[Size, int]:
     """The size of blocks, and how many are made at once: the largest that fit into the memory."""
     count = threads
@@ -243,10 +250,19 @@ def _fitting(bench: Bench, most: Size, grid: Size, threads: int, memory: int) ->
     raise ImageError(f"a block of {size} values of the result", rule, remedy)
 
 
-def _chunk(array: Any) -> int:
-    """The values of a chunk, or of a shard; 0 for what has none."""
+def _coded(array: Any, form: Form, size: Size, more: int) -> int:
+    """The values of the chunks or shards that are decoded or encoded at once for a window of this size; 0 without chunks.
+
+    `more` of them it may touch along each side, where it does not lie on their grid.
+    """
     chunk = getattr(array, "shards", None) or getattr(array, "chunks", None)
-    return prod(chunk) if isinstance(chunk, tuple) and all(isinstance(side, int) for side in chunk) else 0
+    rank = len(array.shape)
+    if not isinstance(chunk, tuple) or len(chunk) != rank or not all(isinstance(side, int) for side in chunk):
+        return 0
+    touched: list[int] = [-(-length // side) for length, side in zip(array.shape, chunk, strict=True)]
+    for place, length in zip(_sides(form, rank), size, strict=True):
+        touched[place] = min(touched[place], -(-length // chunk[place]) + more)
+    return int(prod(chunk)) * min(CODING, prod(touched))
 
 
 def _up(length: int, step: int) -> int:
@@ -257,7 +273,7 @@ def _grid(out: Any, form: Form) -> Size:
     """Rows and columns of what `out` writes as a whole: its shards, or its chunks; one pixel for memory."""
     sides = [1, 1]
     rank = len(out.shape)
-    places = (rank - 2, rank - 1) if form.rank == 2 else form.order()[-2:]
+    places = _sides(form, rank)
     for name in ("chunks", "shards"):
         found = getattr(out, name, None)
         if isinstance(found, tuple) and len(found) == rank:
