@@ -46,9 +46,9 @@ class Applied:
     Examples
     --------
     >>> import convcli
-    >>> done = convcli.apply("photo.jpg", "signs.png", "sobel-x", range="offset")
+    >>> done = convcli.apply("photo.jpg", "soft.png", "box:3")
     >>> done.target, done.frames, done.range, done.clipped
-    ('signs.png', 1, 'offset', 0)
+    ('soft.png', 1, 'clip', 0)
     """
 
     target: str

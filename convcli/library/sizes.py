@@ -26,6 +26,10 @@ def output_size(
 ) -> Any:  # fmt: skip
     """The size of the output of a convolution, as `conv2d` and `conv_transpose2d` compute it.
 
+    ``⌊(size + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1``, and for the transposed convolution
+    ``(size - 1)·stride - 2·padding + dilation·(kernel_size - 1) + output_padding + 1``, as `torch.nn.Conv2d` and
+    `torch.nn.ConvTranspose2d` define them.
+
     Parameters
     ----------
     size, kernel_size : int or (int, int)
