@@ -113,7 +113,7 @@ class Animation:
         """
         (place,), count = arguments.integers("number", number, (1,)), len(self)
         if not -count <= place < count:
-            raise ConvError(param("number", place), f"is not among the {count} frames", f"use 0 to {count - 1}")
+            raise ConvError(f"frame {place}", f"is not among the {count} frames", f"use 0 to {count - 1}")
         return svg.render(self._film.still(place % count))
 
     @public

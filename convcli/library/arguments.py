@@ -36,7 +36,7 @@ MOST = 2**31 - 1
 """The largest integer of a geometry. A larger one is probably a mistake."""
 
 
-def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2), most: int = MOST) -> tuple[int, ...]:
+def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2), most: float = MOST) -> tuple[int, ...]:
     """The integers of an argument, as a tuple with one of these lengths.
 
     Raises a `GeometryError` that names the argument for anything else. Floats and booleans are no integers.
@@ -61,7 +61,7 @@ def whole(name: str, value: Any, least: int = -MOST, most: int = MOST) -> int | 
     """None, or an integer in these bounds."""
     if value is None:
         return None
-    (found,) = integers(name, value, (1,), max(most, MOST))
+    (found,) = integers(name, value, (1,), inf)
     if not least <= found <= most:
         rule, remedy = ("is below {}", "at least {}") if found < least else ("is above {}", "at most {}")
         end = least if found < least else most

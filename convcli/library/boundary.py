@@ -50,7 +50,7 @@ def own() -> Context:
     """The library's context: recipes and fitted operations stay in it for the next call. A forked process gets a new one."""
     global _own, _blas
     if not _own.here:
-        _own, _blas = Context(), OneThread()
+        _own, _blas = Context(), _blas.forked()
     return _own
 
 

@@ -115,7 +115,7 @@ def conv2d(
         A Dask client whose workers compute the blocks. Image and `out` have to be stored where all workers see them.
     memory : int or str, optional
         About how much memory the blocks may take together, in bytes or as ``"500M"``, beside what the process has already; with
-        `client`, each block. By default some 100 MB for each thread. It needs `out`.
+        `client`, each block. By default some 50 MB for each thread. It needs `out`.
 
     Returns
     -------

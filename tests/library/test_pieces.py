@@ -307,3 +307,14 @@ def test_what_a_client_cannot_reach(client: Any, picture: Any, tmp_path: Path) -
     (tmp_path / "in.zarr").rename(tmp_path / "gone.zarr")
     with pytest.raises(ValueError, match="does not see"):
         convcli.conv2d(picture, "box:3", padding="same", out=out, client=client)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_client_that_is_closed(client: Any, picture: Any, tmp_path: Path) -> None:
+    out = array_in(tmp_path, "out.zarr", IMAGE.shape, (3, 50, 60), "f4")
+    convcli.conv2d(picture, "box:3", padding="same", out=out, client=client, memory="64M")
+    np.testing.assert_array_equal(out[:], convcli.conv2d(IMAGE, "box:3", padding="same"))
+    other = type(client)(client.scheduler.address, set_as_default=False)
+    other.close()
+    with pytest.raises(ValueError, match="client is closed: connect a new one"):
+        convcli.conv2d(picture, "box:3", padding="same", out=out, client=other)
