@@ -128,13 +128,14 @@ def tile(
     planes = planes or job.gathered
     enough = min(max(ENOUGH_ROWS, job.reach.height // 2), job.output.height)
     usual = min(CACHE_BYTES, within or CACHE_BYTES)
-    width = min(job.output.width, max(1, values // job.step))
+    widened = job.step * job.widen
+    width = min(job.output.width, max(1, values // widened))
     while True:
         line = (width + job.reach.width) * job.step * itemsize
-        each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
+        each = planes * line * job.stride + width * widened * itemsize * (job.outputs if planes == job.gathered else 1)
         beyond = planes * line * job.reach.height
         rows = (max(usual, min(2 * usual, TALL * beyond)) - beyond) // each
-        if rows >= enough or width * job.step < 1024:
+        if rows >= enough or width * widened < 1024:
             return Size(max(1, min(job.output.height, rows)), width)
         width //= 2
 
@@ -155,7 +156,7 @@ def like(job: FilterJob) -> list[int]:
 def some_kernels(job: FilterJob) -> NDArray[np.float64]:
     """The kernels ``(n, kh, kw)`` that are looked at: all, or a few if there are many (see `MANY_KERNELS`)."""
     many = job.outputs * job.inputs > MANY_KERNELS
-    return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernel)
+    return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernels.shape[2:])
 
 
 def slower(job: FilterJob, factor: float) -> float:
