@@ -91,7 +91,8 @@ def path(name: str, value: Any) -> str:
 
 def needs_grad(value: Any) -> bool:
     """Whether a value is a tensor through which gradients would flow: none do within ``torch.no_grad()``."""
-    return bool(getattr(value, "requires_grad", False)) and bool(sys.modules["torch"].is_grad_enabled())
+    torch: Any = sys.modules.get("torch")
+    return bool(getattr(value, "requires_grad", False)) and (torch is None or bool(torch.is_grad_enabled()))
 
 
 def memory(value: Any) -> int | None:
