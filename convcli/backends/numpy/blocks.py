@@ -194,6 +194,23 @@ class Blockwise:
         window, part = recipe.part(strips, parts)
         return Block(rows, columns, window, part._replace(threads=1))
 
+    def needs(self, block: Block) -> int:
+        """About how many bytes a block takes while it is computed: its window, its result with copies of it, and a tile."""
+        task, recipe = self.task, block.recipe
+        rows, columns = block.window
+        height = min(rows.stop, task.geometry.input.height) - rows.start
+        width = min(columns.stop, task.geometry.input.width) - columns.start
+        window = height * width * task.source.shape[1] * task.source.dtype.itemsize
+        copies = 3 if task.finish.dtype is None else 1
+        kind = np.dtype(task.finish.dtype or task.dtype)
+        result = len(block.rows) * len(block.columns) * task.finish.outputs(task.layer.outputs) * kind.itemsize * copies
+        tile = 0
+        if recipe.rows:
+            job, strip, part = recipe.job, next(iter(recipe.rows)), next(iter(recipe.columns))
+            gathered = len(recipe.rows[strip].indices) * len(recipe.columns[part][0].indices) * job.step * job.gathered
+            tile = gathered + len(strip) * len(part) * job.step * job.outputs * job.thin
+        return int(window + result + 3 * np.dtype(recipe.dtype).itemsize * tile)
+
     def look(self, block: Block) -> tuple[float, float]:
         """The smallest and the largest value of a block that ``minmax`` would stretch."""
         output = BlockOutput(self.task, block)
