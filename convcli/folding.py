@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
@@ -172,7 +171,7 @@ class OperationOptions(NamedTuple):
             layout=self.layout,
         )  # fmt: skip
         slips = made.bank is not None and made.bank.notes
-        return made if slips else replace(made, notes=(*made.notes, *self._cut()))
+        return made if slips else made._replace(notes=(*made.notes, *self._cut()))
 
     def _cut(self) -> tuple[str, ...]:
         """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""

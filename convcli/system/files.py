@@ -273,14 +273,14 @@ def _named(stream: BinaryIO, name: Path, path: Path, unfinished: Unfinished) -> 
         os.close(descriptors)
 
 
-_LEFT = re.compile(r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp")
+_LEFT = r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp"
 
 
 def _clear(folder: Path) -> None:
     """Delete the temporary files that programs have left in a folder which do not run any more. Windows keeps what is open."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _LEFT.fullmatch(entry.name)
+            found = re.fullmatch(_LEFT, entry.name)
             if found and not (os.name == "posix" and _runs(int(found[1]))):
                 with suppress(OSError):
                     os.unlink(entry.path)
