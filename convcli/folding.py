@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
 import click
@@ -51,7 +51,7 @@ def folded(command: Callable[[T], None]) -> Callable[..., None]:
 
 def record_of(command: Callable[[T], None]) -> type[T]:
     """The record that a command takes."""
-    kind: type[T] = next(iter(get_type_hints(command).values()))
+    kind: type[T] = next(iter(_hints(command).values()))
     return kind
 
 
@@ -62,9 +62,9 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
     field `words` the words of the command line.
     """
     given: dict[str, Any] = {}
-    for name, each in get_type_hints(kind).items():
+    for name, each in _hints(kind).items():
         if name == "typed":
-            given[name] = {option: typed[option] for option in get_type_hints(kind) if option in typed}
+            given[name] = {option: typed[option] for option in _hints(kind) if option in typed}
         elif name == "words":
             given[name] = words
         elif is_record(each):
@@ -72,6 +72,12 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
         elif name in values:
             given[name] = values[name]
     return kind(**given)
+
+
+@cache
+def _hints(kind: object) -> dict[str, Any]:
+    """The types of a record's fields, or of a function's parameters: working them out takes half as long as a `shape`."""
+    return get_type_hints(kind)
 
 
 def is_record(kind: object) -> bool:
