@@ -124,7 +124,9 @@ class Group(Documented, click.Group):
                 raise
             except Exception as error:
                 if (message := _message(error, words)) is None:
-                    return Answer(1, one_line(f"internal error, {type(error).__name__}: {error}"), error, context.closed)
+                    return Answer(
+                        1, one_line(f"internal error, {type(error).__name__}: {error}"), error, context.closed
+                    )
                 code = error.exit_code if isinstance(error, ConvError) else 2
                 return Answer(code, report.shown(message), closed=context.closed)
             return Answer(code if isinstance(code, int) else 0, closed=context.closed)
@@ -244,6 +246,7 @@ def _failed(message: str, code: int = 2) -> int:
         "convcli compare img.png -k gaussian:2               # backends side by side",
         "convcli explain img.png -k sobel --at 10,12         # the sum behind a pixel",
         "convcli animate --hin 5 --k 3 --s 2 -o conv.gif     # the window moves",
+        "echo 'shape --hin 32 --k 3 -q' | convcli batch      # a command a line",
     ),
 )
 @option(
@@ -253,6 +256,6 @@ def _failed(message: str, code: int = 2) -> int:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images failed; 2 wrong
-    usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
+    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images or commands
+    failed; 2 wrong usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

@@ -50,13 +50,13 @@ class Line(NamedTuple):
 
 LINES = Section(
     "Lines",
-    "A line has the words behind 'convcli', with the quotes of a POSIX shell. There is no shell: *, ~, $NAME, | and > are words "
-    "like others. Empty lines and lines that begin with # are left out. Every command is as alone: it has the files, exit code "
-    "and texts of a process of its own, and an error names its line.\n\n"
-    "Commands run one after another, each as soon as its line is there, and what it prints is flushed before the next. So a "
-    "program can write a line, and read the answer: 'shape -q' prints one line, and with --json-lines every command does. Images "
-    "on standard output, -o -, come one behind another; with --json-lines they are refused. A list on standard input leaves no - "
-    "for images. Of a list in a file, one command may read -.",
+    "A line has the words that follow 'convcli', quoted as in a POSIX shell. No shell reads them: *, ~, $NAME, | and > have no "
+    "meaning. Empty lines and lines that begin with # are left out. A command does what it does in a process of its own: results, "
+    "files, notes and exit code are the same, and nothing of it stays for the next one. Its error has the number of the line.\n\n"
+    "A command runs as soon as its line is there, and its results are written before the next line is read. So another program "
+    "can write a line and wait for the answer, which is one line of 'shape -q', and with --json-lines one line of any command. "
+    "Images of -o - follow each other on standard output. With --json-lines they are refused. If the list is standard input, no "
+    "command can read - as an image. If it is a file, one command can.",
 )
 
 
@@ -64,14 +64,14 @@ LINES = Section(
     cls=Documented,
     sections=(LINES,),
     examples=(
+        "convcli batch list.txt --keep-going",
         "echo 'shape --hin 32 --k 3 -q' | convcli batch",
         "printf 'shape --hin %s --k 3 -q\\n' 32 64 128 | convcli batch --json-lines",
-        "printf 'apply img.png -k gaussian:%s -o %s.png\\n' 1 1 2 2 > list.txt\n  convcli batch list.txt --keep-going",
     ),
 )
 @options.argument(
-    "Input", "commands", type=FileType("FILE|-"), metavar="[FILE|-]", default=STDIO, required=False, brief=True,
-    help="A file with a command on every line, or - for standard input, which is the default.",
+    "Input", "commands", type=FileType("FILE|-"), metavar="[FILE|-]", default=STDIO, required=False,
+    brief="The list; default: standard input", help="A file with a command on every line, or - for standard input, which is the default.",
 )  # fmt: skip
 @options.option(
     "Report", "--keep-going", is_flag=True, brief="Go on after errors; then the exit code is 1",
@@ -79,7 +79,7 @@ LINES = Section(
     "code of that command.",
 )  # fmt: skip
 @options.option(
-    "Report", "--json-lines", is_flag=True, brief=True,
+    "Report", "--json-lines", is_flag=True, brief="Print one JSON document per command",
     help="Print one JSON document per command, with its exit code, what it printed, its notes and its error. With --json in the "
     "line, it has the JSON of the command.",
 )  # fmt: skip
