@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -74,10 +74,8 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
     return kind(**given)
 
 
-@cache
-def _hints(kind: object) -> dict[str, Any]:
-    """The types of a record's fields, or of a function's parameters: working them out takes half as long as a `shape`."""
-    return get_type_hints(kind)
+_hints = cast("Callable[[object], dict[str, Any]]", cache(get_type_hints))
+"""The types of a record's fields, or of a function's parameters. To work them out again would take half as long as a `shape`."""
 
 
 def is_record(kind: object) -> bool:

@@ -71,7 +71,8 @@ LINES = Section(
 )
 @options.argument(
     "Input", "commands", type=FileType("FILE|-"), metavar="[FILE|-]", default=STDIO, required=False,
-    brief="The list; default: standard input", help="A file with a command on every line, or - for standard input, which is the default.",
+    brief="The list; default: standard input",
+    help="A file with a command on every line, or - for standard input, which is the default.",
 )  # fmt: skip
 @options.option(
     "Report", "--keep-going", is_flag=True, brief="Go on after errors; then the exit code is 1",

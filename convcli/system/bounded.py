@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from convcli.errors import ConvError
 from convcli.system.files import reason
@@ -42,7 +42,7 @@ def contents(
     """
     try:
         with nullcontext(standard_input()) if path == STDIO else open(path, "rb") as stream:
-            data = _at_most(cast("BinaryIO", stream), most)
+            data = _at_most(stream, most)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise kind(what, "cannot be read", **reason(error)._asdict()) from None
     if data is None:
@@ -57,7 +57,7 @@ def pieces(path: str, what: str, kind: type[ConvError] = ConvError) -> Iterator[
     """The bytes of a file, or of standard input for ``-``, as they come; the parameters and errors are as in `contents`."""
     try:
         with nullcontext(standard_input()) if path == STDIO else open(path, "rb") as stream:
-            while data := stream.read1(PIECE_BYTES):  # type: ignore[union-attr]
+            while data := stream.read1(PIECE_BYTES):  # type: ignore[attr-defined]
                 yield data
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise kind(what, "cannot be read", **reason(error)._asdict()) from None
