@@ -302,7 +302,8 @@ def test_standard_input_belongs_to_the_list(line: str, folder: Path) -> None:
 def test_no_other_name_takes_lines_from_the_list(name: str, folder: Path) -> None:
     if not os.path.exists(name):
         pytest.skip("not on this system")
-    lines = f"apply {name} -k box -o out.png -q\n{SIZE.format(9)}\n{SIZE.format(10)}\n"
+    more = "# more than is read at once\n" * 8000
+    lines = f"apply {name} -k box -o out.png -q\n{SIZE.format(9)}\n{more}{SIZE.format(10)}\n"
     result = binary("batch", "--keep-going", input=lines.encode(), cwd=folder)
     assert (result.code, result.text) == (1, "7\n8\n")
     assert f"line 1: input '{name}' is empty" in result.err
@@ -395,7 +396,7 @@ def test_half_a_line_is_waited_for(folder: Path) -> None:
         assert asked.end() == (0, "")
 
 
-def test_a_terminal_says_nothing_else(folder: Path) -> None:
+def test_nothing_is_added_on_a_terminal(folder: Path) -> None:
     (folder / "list.txt").write_text(f"{SIZE.format(32)}\n{SIZE.format(9)}\n")
     assert terminal("batch", "list.txt", cwd=folder).text == "30\r\n7\r\n"
 
