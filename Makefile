@@ -30,13 +30,14 @@ fuzz: $(VENV)/tested
 		PYTHONPATH=tests $(BIN)/python -m support.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
-# how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, and PNG encoders,
-# benchmarks/ENCODERS.md. `make docs` takes them into docs/speed.md.
+# how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, many commands,
+# benchmarks/THOUSAND.md, and PNG encoders, benchmarks/ENCODERS.md. `make docs` takes them into docs/speed.md.
 bench: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/regret.py
 	$(BIN)/python benchmarks/many.py
+	$(BIN)/python benchmarks/thousand.py
 	$(BIN)/python benchmarks/encoders.py
 
 # Large pictures beside libvips and dask-image; writes benchmarks/SCALE.md. It needs some 10 GB of disk and half an hour; with

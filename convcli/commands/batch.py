@@ -98,6 +98,8 @@ def batch(asked: BatchOptions) -> None:
         stdin="has the commands of this batch" if asked.commands == STDIO else "",
         stdout="would stand among the documents of --json-lines" if asked.json_lines else "",
     )
+    if asked.commands == STDIO and sys.stdin.isatty():
+        report.note("write a command on each line, as in 'shape --hin 32 --k 3'; Ctrl-D ends")
     seen = failed = 0
     bug: Exception | None = None
     for line in _lines(asked.commands):

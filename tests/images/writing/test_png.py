@@ -106,6 +106,16 @@ def test_photographs_are_coded_by_runs_and_drawings_are_not() -> None:
     assert len(encoded(drawing)) < 1.5 * len(buffer.getvalue())
 
 
+def test_small_images_are_coded_by_several_threads_if_nothing_is_lost() -> None:
+    """The same bytes with any number of threads."""
+    photo = np.random.default_rng(0).integers(0, 64, (512, 512, 3), np.uint8)
+    assert encoded(photo).count(b"IDAT") == 2 + 7  # zlib's header and checksum have chunks of their own
+    assert encoded(photo, threads=1) == encoded(photo, threads=5)
+    np.testing.assert_array_equal(decoded(encoded(photo)), photo)
+    drawing = np.tile(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8), (64, 64, 1))
+    assert encoded(drawing).count(b"IDAT") == encoded(photo, level=6).count(b"IDAT") == 2 + 1
+
+
 def test_strips_are_whole_rows_however_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png, "STRIP_BYTES", 10)
     pixels = picture(3, 500, 3, "uint8", 2, True)
