@@ -111,7 +111,6 @@ def memory(folder: Path, _count: int) -> Iterator[str]:
         return
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(folder / "small.png")
     kinds = ("shape --hin {} --k 3 -q", "apply small.png --kernel={},1;1,1 -o out.png -q", "kernel box:{} -q --bad")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     held = []
     with subprocess.Popen(
         [*CONVCLI, "batch", "--json-lines", "--keep-going"], cwd=folder, text=True, **pipes
@@ -155,7 +154,8 @@ def main() -> None:
     header = [
         "# A thousand commands",
         "",
-        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; the programs ran in turn. Ratio: `convcli batch` over the peer.",
+        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; the programs ran in turn. "
+        "Ratio: `convcli batch` over the peer.",
         "",
         "| work | convcli | peer | ratio | goal | met |",
         "| --- | --- | --- | --- | --- | --- |",
