@@ -113,8 +113,9 @@ def memory(folder: Path, _count: int) -> Iterator[str]:
     kinds = ("shape --hin {} --k 3 -q", "apply small.png --kernel={},1;1,1 -o out.png -q", "kernel box:{} -q --bad")
     held = []
     with subprocess.Popen(
-        [*CONVCLI, "batch", "--json-lines", "--keep-going"], cwd=folder, text=True, **pipes
-    ) as process:
+        [*CONVCLI, "batch", "--json-lines", "--keep-going"], cwd=folder, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
         for number in range(1, COMMANDS + 1):
