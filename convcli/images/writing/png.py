@@ -228,10 +228,19 @@ def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
 
 
 def _paeth(left: Bytes, up: Bytes, corner: Bytes) -> Bytes:
-    """The nearest of left, up and upper left to left + up - upper left; the first of equally near ones."""
-    to_left = np.subtract(up, corner, dtype=np.int16)
-    to_up = np.subtract(left, corner, dtype=np.int16)
-    to_corner = np.abs(to_left + to_up)
-    to_left, to_up = np.abs(to_left, out=to_left), np.abs(to_up, out=to_up)
-    second = np.where(to_up <= to_corner, up, corner)
-    return np.where((to_left <= to_up) & (to_left <= to_corner), left, second)
+    """The nearest of left, up and upper left to left + up - upper left; the first of equally near ones.
+
+    Left is as far from that as up is from upper left, and up as far as left is from upper left. Upper left is as far as both
+    together if left and up are on one side of it, so that it is not the nearest; else as the one without the other. So bytes
+    are enough, of which a processor compares many at once.
+    """
+    of_left = np.maximum(up, corner) - np.minimum(up, corner)
+    of_up = np.maximum(left, corner) - np.minimum(left, corner)
+    nearer = np.minimum(of_left, of_up)
+    between = (np.maximum(of_left, of_up) - nearer < nearer) & ((left < corner) != (up < corner))
+    return _either(between, corner, _either(of_left <= of_up, left, up))
+
+
+def _either(first: NDArray[np.bool], one: Bytes, other: Bytes) -> Bytes:
+    """`numpy.where` for bytes, in a third of its time."""
+    return other ^ ((one ^ other) & -first.view(np.uint8))

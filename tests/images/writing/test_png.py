@@ -80,6 +80,17 @@ def test_every_filter(kind: int, channels: int, dtype: str, monkeypatch: pytest.
                 np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
 
 
+def test_paeths_filter_for_all_bytes() -> None:
+    """As the specification has it (third edition, 9.4), with integers that hold the sums."""
+    left, up = (grid.astype(np.uint8) for grid in np.meshgrid(np.arange(256), np.arange(256)))
+    for value in (*range(0, 256, 17), 1, 127, 128, 254):
+        corner = np.full_like(left, value)
+        a, b, c = (one.astype(int) for one in (left, up, corner))
+        far = [abs(a + b - c - one) for one in (a, b, c)]
+        wanted = np.choose(np.argmin(far, 0), [a, b, c])  # argmin takes the first of equal ones
+        np.testing.assert_array_equal(png._paeth(left, up, corner), wanted)
+
+
 def test_metadata() -> None:
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
