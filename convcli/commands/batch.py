@@ -136,19 +136,30 @@ def _document(program: Program, line: Line, shared: Batch) -> Answer:
     """Run a command, and print a document with its results."""
     from convcli.presenters import answered
 
-    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", ERRORS, "\n", write_through=True) for _ in range(2)]
+    out, err, whole = _memory(), _memory(), _memory()
     try:
-        with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        with redirect_stdout(out), redirect_stderr(err):
             answer = _answer(program, line, shared)
     except BaseException:
-        sys.stderr.write(_text(streams[1]))  # as far as an interrupted command came
+        sys.stderr.write(_text(err))  # as far as an interrupted command came
         raise
-    report.json(answered.document(line.number, line.text, answer, *map(_text, streams)))
+    report.json(answered.document(line.number, line.text, answer, _text(out), _text(err)), whole)
+    sys.stdout.buffer.write(_bytes(whole))  # at once: an interruption leaves no half of it
+    sys.stdout.flush()
     return answer
 
 
+def _memory() -> io.TextIOWrapper:
+    """A stream in memory that writes as standard output does."""
+    return io.TextIOWrapper(io.BytesIO(), sys.stdout.encoding, ERRORS, "\n", write_through=True)
+
+
+def _bytes(stream: io.TextIOWrapper) -> bytes:
+    return cast(io.BytesIO, stream.buffer).getvalue()
+
+
 def _text(stream: io.TextIOWrapper) -> str:
-    return cast(io.BytesIO, stream.buffer).getvalue().decode("utf-8", "surrogateescape")
+    return _bytes(stream).decode(stream.encoding, "surrogateescape")
 
 
 def _answer(program: Program, line: Line, shared: Batch) -> Answer:

@@ -249,6 +249,20 @@ def test_a_name_that_looks_like_a_document_is_none(folder: Path) -> None:
     assert (document["result"], document["stdout"]) == (None, '{"schema": 1-box.png\n')
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_documents_are_json_in_every_encoding(encoding: str, folder: Path) -> None:
+    (folder / "é.png").write_bytes((folder / "img.png").read_bytes())
+    (folder / "list.txt").write_text(
+        "shape --hin 5 --k 3 --json\napply é.png -k box -o é2.png --json\nshape --hin 5 --k 3\n"
+    )
+    result = binary("batch", "list.txt", "--json-lines", cwd=folder, PYTHONIOENCODING=encoding)
+    shaped, applied, table = (json.loads(line) for line in result.out.decode(encoding).splitlines())
+    assert shaped["result"]["formula"]["height"].startswith("H_out = ⌊(5")
+    assert applied["result"]["output"] == "é2.png"
+    assert applied["command"] == "apply é.png -k box -o é2.png --json"
+    assert ("⌊" if encoding == "utf-8" else "\\u230a") in table["stdout"]
+
+
 # Standard streams
 
 
