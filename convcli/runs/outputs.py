@@ -14,7 +14,18 @@ from typing import NamedTuple
 from convcli.errors import ConvError, ImageError, param
 from convcli.images.formats import format_of, has_image_name
 from convcli.system.files import reason
-from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, is_url, one_place, same_file
+from convcli.system.names import (
+    STDIO,
+    check_standard_output,
+    exists,
+    folded,
+    identity,
+    is_folder,
+    is_stream,
+    is_url,
+    one_place,
+    same_file,
+)
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
 _FIELD = r"\{([^{}]*)\}"
@@ -260,7 +271,11 @@ def check_terminal(what: str, remedy: str) -> None:
 
 
 def check_closed() -> None:
-    """Raise an ImageError if the caller closed standard output. The program has opened the null device instead."""
+    """Raise an ImageError if standard output takes no image: it is used for something else, or the caller closed it.
+
+    The program has opened the null device instead.
+    """
+    check_standard_output(STDIO)
     if getattr(sys.stdout, "name", None) == os.devnull:
         raise ImageError("standard output", "is closed, so the image cannot be written", "use -o FILE or a pipe")
 
