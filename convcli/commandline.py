@@ -4,8 +4,6 @@
 Standard library only.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import signal

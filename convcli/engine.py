@@ -4,8 +4,6 @@ direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i
 transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R(o, s·y + d·i - top, s·x + d·j - left)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -165,7 +163,7 @@ def in_blocks(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-) -> Blockwise:
+) -> "Blockwise":
     """The same operation for a picture that is larger than memory: the result is computed block by block.
 
     Every value is the same, to the bit, as that of `run` with the numpy backend. Parameters and errors are those of `run`; the

@@ -8,8 +8,6 @@ The formulas are those of Dumoulin and Visin, "A guide to convolution arithmetic
 dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and ``torch.nn.ConvTranspose2d``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -44,7 +42,7 @@ class Pads(NamedTuple):
     right: int
 
     @classmethod
-    def of(cls, numbers: Sequence[int]) -> Pads:
+    def of(cls, numbers: Sequence[int]) -> "Pads":
         """Pads from one number, from two (rows and columns), or from four."""
         return cls(*numbers) if len(numbers) == 4 else cls(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
@@ -187,7 +185,7 @@ class Geometry:
         return Pads(*(max(0, pad) for pad in pads))
 
     @property
-    def extended(self) -> Geometry:
+    def extended(self) -> "Geometry":
         """The transposed operation that gives the same result of an input to which the pixels of `reach` are added."""
         reach, sides, pads, rests = self.reach, [], [], []
         for axis in (0, 1):

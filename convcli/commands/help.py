@@ -1,7 +1,5 @@
 """What a command says of itself: ``-h`` on one screen, ``--help`` in full, and what a shell's completion shows."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterable
@@ -181,7 +179,7 @@ class Documented(click.Command):
         spellings = {spelling for param in self.params for spelling in param.opts}
         return [page for page, spelling in PAGES.items() if spelling in spellings]
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """What may follow. Options are in the order of the help, with their groups."""
         known = {name: param for params in self.groups().values() for param in params for name in param.opts}
         order = list(known)

@@ -1,7 +1,5 @@
 """Words of other tools for our commands and options."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -63,7 +61,7 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
     return f"convcli apply IMAGE -k {word}" if rest and is_kernel(word) else ""
 
 
-def check_images(images: Sequence[str], operation: OperationOptions, output: str | None = None) -> None:
+def check_images(images: Sequence[str], operation: "OperationOptions", output: str | None = None) -> None:
     """Raise an ImageError for words in the place of images that are not files: patterns, parts of options, the output."""
     kernels, weights, typed = operation.kernels, operation.weights, operation.words
     for number, word in enumerate(images, 1):

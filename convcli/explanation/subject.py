@@ -1,7 +1,5 @@
 """The subject of an explanation: an operation fitted to a picture exactly as `apply` and `transpose` fit it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple

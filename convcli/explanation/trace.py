@@ -8,8 +8,6 @@ there. It is the same as a direct sum over the image with s - 1 zeros between it
 No backend is called here.
 """
 
-from __future__ import annotations
-
 from math import sqrt
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ To add a format, add a row, and a module that reads or writes it if Pillow does 
 for a name that the table does not have.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress

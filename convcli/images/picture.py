@@ -1,7 +1,5 @@
 """A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocols of an opened file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -65,10 +63,10 @@ class Metadata(NamedTuple):
     bands: Bands | None = None  # of a TIFF of bands
     rare: str = ""  # the declared type of the samples, if pictures are not written with it: ``int16``
     nodata: float | None = None  # the value of pixels without data
-    resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
+    resolution: "Directory | None" = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
 
     @property
-    def of_other_colours(self) -> Metadata:
+    def of_other_colours(self) -> "Metadata":
         """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
         return self._replace(icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
@@ -187,7 +185,7 @@ class Picture(Described):
         """Whether it has alpha."""
         return self.alpha is not None
 
-    def with_pixels(self, colour: Array, alpha: Array | None) -> Picture:
+    def with_pixels(self, colour: Array, alpha: Array | None) -> "Picture":
         """The same picture with other pixels. The profile is dropped if the colour space changes."""
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
@@ -236,7 +234,7 @@ class WindowedFile(Protocol):
 
     scene: Scene  # what the ordinary reader says of the same file, but for the pixels
     format: str  # as Pillow names it, ``NPY``, or ``ZARR``
-    chunk: Size  # rows and columns that are decoded together
+    chunk: "Size"  # rows and columns that are decoded together
     interleaved: bool  # whether `read` gives the channels of a pixel next to each other
 
     def read(self, rows: slice, columns: slice) -> Array:

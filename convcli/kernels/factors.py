@@ -1,7 +1,5 @@
 """Kernels as sums of terms, each a column times a row. If the values are fractions, the terms are exact."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import fsum, gcd, lcm
 from typing import Any, NamedTuple

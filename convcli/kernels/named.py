@@ -9,8 +9,6 @@ All plain names follow the same rules for signs and scales. If a kernel of the s
 another name here (``pillow-sharpen``, ``log-unit``).
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

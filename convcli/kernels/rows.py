@@ -5,8 +5,6 @@ in one line, the commas are decimal commas if every cell is a number then. A sin
 ``;`` between its rows. What can be read in two ways is refused.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

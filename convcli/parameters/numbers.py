@@ -1,7 +1,5 @@
 """Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for a number to solve for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from math import inf, isfinite

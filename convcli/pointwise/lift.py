@@ -4,8 +4,6 @@ Each output pixel of a `Lift` depends only on the channels of one input pixel, a
 applied to a picture or to a padded part of it. `Restore` undoes it in the kernel's results.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Many images, each on a thread of its own, as many at once as there are processors. One that fails does not stop the others."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -134,7 +132,7 @@ class Batch:
         """The outcomes so far, including those that were not yielded because of an interruption."""
         return Tally(*self.counts.values())
 
-    def __enter__(self) -> Batch:
+    def __enter__(self) -> "Batch":
         run = self.around.enter_context(context.entered())
         self.unfinished = run.unfinished
         if self.several and run.owns_process:

@@ -1,7 +1,5 @@
 """The images of a run: from paths, folders, and lists of paths."""
 
-from __future__ import annotations
-
 import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """An operation as the user asked for it: kernels or weights, geometry, channels, bias, light, alpha and how to compute."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Where each result goes: output paths, folders and templates, and the rules that protect existing files."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

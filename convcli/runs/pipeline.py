@@ -1,7 +1,5 @@
 """One picture and one operation: fitted to each other, computed by the engine, and made a picture again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """One image: loaded, computed and saved, with notes for the user."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -52,7 +50,7 @@ class Done(NamedTuple):
     import_seconds: float
     compute_seconds: float
     save_seconds: float
-    blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
+    blocks: "Blocks | None" = None  # how it was done in blocks; None: as a whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Files and standard streams. An output is either complete or does not exist."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

@@ -1,7 +1,5 @@
 """How much memory there is, so that work that does not fit is refused early. Standard library only."""
 
-from __future__ import annotations
-
 import gc
 import os
 import re

@@ -1,7 +1,5 @@
 """Read .npy streams without ever unpickling, and write them. Used for kernels, weights and tensors."""
 
-from __future__ import annotations
-
 import io
 import tokenize
 from math import prod

@@ -11,8 +11,6 @@ are next to each other. A strategy does not see a transposed operation either: i
 `convcli.backends.numpy.phases`.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from math import gcd
 from typing import Any, NamedTuple
@@ -129,7 +127,7 @@ class FilterJob(NamedTuple):
         start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
         return self.columns[:, start : start + width - 1 + self.reach.width]
 
-    def planar(self) -> FilterJob:
+    def planar(self) -> "FilterJob":
         """The same job with a plane of its own for every interleaved channel. Output planes are ordered by channel."""
         if self.step == 1:
             return self

@@ -5,8 +5,6 @@ call NumPy, and what threads gain and lose. The constants were measured on one c
 `benchmarks/regret.py` measures how far the choice is from the best plan.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

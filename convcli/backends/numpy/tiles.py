@@ -3,8 +3,6 @@
 The whole image is never copied with padding. The input of a tile, its result and the finished result stay in the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from math import prod
@@ -112,7 +110,7 @@ class Gather:
         self.target = slice(self.run.start * step, self.run.stop * step)
         self.outside = [*range(self.run.start), *range(self.run.stop, len(indices))]
 
-    def counted_from(self, first: int) -> Gather:
+    def counted_from(self, first: int) -> "Gather":
         """The same with source rows or columns counted from `first`."""
         indices = np.where(self.indices == ZERO, ZERO, self.indices - first)
         return Gather(indices, self.step, self.apart, self.most)

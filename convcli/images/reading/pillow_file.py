@@ -1,7 +1,5 @@
 """Files that Pillow decodes: most formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace

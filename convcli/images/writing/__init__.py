@@ -1,7 +1,5 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 The costs were measured on one core of a 2025 server processor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 

@@ -5,8 +5,6 @@ exact, and a narrow type is faster. Taps of weight ±1 are added without a produ
 that occur in several places are computed once (`convcli.backends.numpy.strategies.pairs`).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
