@@ -40,7 +40,7 @@ from convcli.system.parallel import workers
 from convcli.windows import blocks
 
 if TYPE_CHECKING:
-    from convcli.runs.places.dask import Cluster
+    from convcli.runs.places.dask_cluster import Cluster
 
 PROGRAM_BYTES = 150 << 20
 """The program with NumPy and what reads and writes files."""
@@ -82,10 +82,11 @@ class Bench:
     sink : Blocks
         Takes the blocks.
     own : bool
-        Whether the process is our own, so that its allocator may be told to give memory back.
+        Whether the process is the command line's, so that its allocator may be told to give memory back. On a cluster the worker
+        does so where it may.
     """
 
-    def __init__(self, work: BlockWork, sink: Sink, own: bool = True) -> None:
+    def __init__(self, work: BlockWork, sink: Sink, own: bool = False) -> None:
         self.work, self.sink, self.own = work, sink, own
 
     def perform(self, item: Item) -> tuple[float, float] | Written:
@@ -106,7 +107,7 @@ class Bench:
 
 
 class BlockJob(NamedTuple):
-    """The tasks of a picture as a `convcli.runs.places.dask.Job`."""
+    """The tasks of a picture as a `convcli.runs.places.dask_worker.Job`."""
 
     request: Request
     layout: Layout

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +23,9 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
 
     ``slow``: each block takes so many seconds longer. ``die``: whoever begins the block of this name is killed.
     ``once``: the worker of the next block is killed, and its nanny if the file says so. ``fill``: blocks find the disk full.
-    ``hog``: the block of this name takes memory until its worker is killed. ``version``: what workers say of their convcli.
-    ``blind``: the name of an input that they do not see.
+    ``hog``: the block of this name takes memory until its worker is killed. ``blind``: the name of an input that they do not
+    see. ``freeze…``: the worker of the next block stops, with its nanny if the file says so, until it is told to go on; then
+    ``frozen…`` has the numbers of its processes.
     """
 
     name = "orders"
@@ -35,19 +36,14 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:
         from convcli.errors import ImageError
         from convcli.runs import blocks
-        from convcli.runs.places import dask
 
-        real, seen, identity = blocks.Bench.perform, dask._seen, blocks.identity_of
+        real, identity = blocks.Bench.perform, blocks.identity_of
 
         def perform(bench: blocks.Bench, item: blocks.Item) -> Any:
             self.obey(item.name)
             answer = real(bench, item)
             log(self.folder / "log", item.name)
             return answer
-
-        def told(name: str, dask_worker: Any) -> Any:
-            found = seen(name, dask_worker)
-            return found._replace(convcli=self.told("version") or found.convcli)
 
         def identity_of(source: str) -> str:
             if self.told("blind") == Path(source).name:
@@ -56,7 +52,6 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
 
         blocks.Bench.perform = perform  # type: ignore[method-assign]
         blocks.identity_of = identity_of  # type: ignore[attr-defined]
-        dask._seen = told
 
     def told(self, name: str) -> str | None:
         with suppress(FileNotFoundError):
@@ -67,6 +62,15 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
         """Do what the files say."""
         if (seconds := self.told("slow")) is not None:
             time.sleep(float(seconds))
+        for path in self.folder.glob("freeze*"):
+            with suppress(FileNotFoundError):  # another worker has taken it
+                nanny = path.read_text()
+                path.unlink()
+                stopped = [os.getppid(), os.getpid()] if nanny else [os.getpid()]
+                write(path.with_name(path.name.replace("freeze", "frozen")), " ".join(map(str, stopped)))
+                for process in stopped:
+                    os.kill(process, signal.SIGSTOP)
+                break
         if self.told("die") == block:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.told("fill") is not None:
@@ -82,6 +86,13 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
             if whom:
                 os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write(path: Path, text: str) -> None:
+    """Make a file that nobody sees without its text."""
+    new = path.with_name(f"new.{path.name}")
+    new.write_text(text)
+    new.rename(path)
 
 
 def log(path: Path, line: str) -> None:
@@ -168,33 +179,56 @@ def kill_scheduler(file: Path) -> None:
 
 
 @contextmanager
-def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, **variables: str) -> Iterator[Path]:
-    """The file of a scheduler with workers under nannies of their own, all started as a user would, in a folder of their own."""
-    where, file = folder / "elsewhere", folder / "scheduler.json"
-    where.mkdir()
-    local = ["--host", "127.0.0.1", "--protocol", protocol, "--scheduler-file", str(file), "--no-dashboard"]
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", *local]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", *local]
-    how: dict[str, Any] = {
-        "cwd": where, "env": environment(**{"PYTHONPATH": paths, **variables}), "preexec_fn": heeding, "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }  # fmt: skip
-    started = [subprocess.Popen(scheduler, **how)]
-    (folder / "scheduler.pid").write_text(str(started[0].pid))
-    try:
+def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, *options: str, **variables: str) -> Iterator[Path]:
+    """The file of a scheduler with workers, all started as a user would, in a folder of their own.
+
+    Workers have nannies, if the options do not say ``--no-nanny``.
+    """
+    file = folder / "scheduler.json"
+    (folder / "elsewhere").mkdir()
+    with ExitStack() as stack:
+        scheduler = stack.enter_context(_running("scheduler", file, protocol, "--port", "0", **variables))
+        (folder / "scheduler.pid").write_text(str(scheduler.pid))
         until(file.exists)
-        started += [subprocess.Popen(worker, **how) for _ in range(workers)]
+        for _ in range(workers):
+            stack.enter_context(_running("worker", file, protocol, "--nthreads", "1", *options, **variables))
         yield file
+
+
+@contextmanager
+def joined(file: Path, *options: str, before: Sequence[str] = (), **variables: str) -> Iterator[int]:
+    """The process of a further worker of a scheduler that was started by hand, without a nanny.
+
+    `before` are words before its command.
+    """
+    options = ("--nthreads", "1", "--no-nanny", *options)
+    with client(file) as one, _running("worker", file, "tcp", *options, before=before, **variables) as worker:
+        one.wait_for_workers(len(one.nthreads()) + 1, timeout=30)
+        yield worker.pid
+
+
+@contextmanager
+def _running(
+    what: str, file: Path, protocol: str, *options: str, before: Sequence[str] = (), **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A scheduler or a worker."""
+    command = [*before, sys.executable, "-m", f"distributed.cli.dask_{what}", "--protocol", protocol, "--no-dashboard"]
+    if "--host" not in options:
+        options = ("--host", "127.0.0.1", *options)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    process = subprocess.Popen(
+        [*command, "--scheduler-file", str(file), *options], cwd=file.parent / "elsewhere", preexec_fn=heeding,
+        env=environment(**{"PYTHONPATH": paths, **variables}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
     finally:
-        for one in started[::-1]:
-            one.terminate()
-        for one in started:
-            try:
-                one.wait(5)
-            except subprocess.TimeoutExpired:
-                one.kill()
-                one.wait()
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class Sums(NamedTuple):
