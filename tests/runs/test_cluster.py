@@ -264,27 +264,6 @@ def test_workers_with_too_little_memory(scenes: Path, tmp_path: Path, monkeypatc
     assert "the workers are near their memory limit: Dask has paused them; use a smaller --memory" in line
 
 
-@long
-def test_a_scheduler_that_is_lost(scenes: Path, tmp_path: Path, whole: tuple[np.ndarray, Any]) -> None:
-    orders = tmp_path / "orders"
-    orders.mkdir()
-    out = tmp_path / "out.tif"
-    with clusters.by_hand(tmp_path) as file:
-        with clusters.client(file) as client:
-            client.wait_for_workers(2, timeout=30)
-            client.register_plugin(clusters.Orders(orders))
-        Workers("", orders).order("slow", "1")
-        lost = started("apply", scenes / "in.tif", *OPERATION, "--on", file, "-o", out)
-        until(lambda: len(logged(orders)) >= 3)
-        clusters.kill_scheduler(file)
-        said = lost.communicate(timeout=120)[1].decode()
-    assert lost.returncode == 2, said
-    assert said.count("\n") == 2
-    assert re.search("the scheduler was lost: .*; start it again; --skip-existing goes on", said)
-    result = run("apply", scenes / "in.tif", *OPERATION, "--json", "-o", out, "--skip-existing")
-    assert same(result, out, whole)["blocks"]["done_before"] >= 1
-
-
 def test_a_job_of_blocks_looks_for_input_and_output(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(b"II")
     request: Any = blocks.Request(str(tmp_path / "in.tif"), None, None, "TIFF", None)  # type: ignore[arg-type]
