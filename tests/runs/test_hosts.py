@@ -1,4 +1,4 @@
-"""Several hosts: processes with file systems, networks and versions of their own, of which some are lost, for a while or for good."""
+"""Several hosts: processes with file systems, networks and versions of their own. Some are lost, for a while or for good."""
 
 from __future__ import annotations
 
