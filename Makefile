@@ -18,7 +18,7 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The long run: every property test with its full count of examples, and a soak of 200,000 files on a cluster.
+# The long run: every property test with its full count of examples, a soak of 200,000 files on a cluster, and what takes minutes there.
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full SOAK_FILES=200000 $(BIN)/pytest -n auto
 

@@ -17,6 +17,9 @@ import distributed
 
 from support.cli import ROOT, environment, heeding
 
+LOCAL = "127.0.0.1"
+"""Where clusters are."""
+
 
 class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
     """Makes workers log each block in ``folder/log``, and obey the files of that folder.
@@ -179,46 +182,47 @@ def kill_scheduler(file: Path) -> None:
 
 
 @contextmanager
-def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, *options: str, **variables: str) -> Iterator[Path]:
+def by_hand(
+    folder: Path, protocol: str = "tcp", workers: int = 2, *options: str, host: str = LOCAL, **variables: str
+) -> Iterator[Path]:
     """The file of a scheduler with workers, all started as a user would, in a folder of their own.
 
     Workers have nannies, if the options do not say ``--no-nanny``.
     """
     file = folder / "scheduler.json"
     (folder / "elsewhere").mkdir()
+    everyone = ("--protocol", protocol, "--host", host, "--no-dashboard", "--scheduler-file", str(file))
     with ExitStack() as stack:
-        scheduler = stack.enter_context(_running("scheduler", file, protocol, "--port", "0", **variables))
+        scheduler = stack.enter_context(_running("scheduler", folder, *everyone, "--port", "0", **variables))
         (folder / "scheduler.pid").write_text(str(scheduler.pid))
         until(file.exists)
         for _ in range(workers):
-            stack.enter_context(_running("worker", file, protocol, "--nthreads", "1", *options, **variables))
+            stack.enter_context(_running("worker", folder, *everyone, "--nthreads", "1", *options, **variables))
         yield file
 
 
 @contextmanager
-def joined(file: Path, *options: str, before: Sequence[str] = (), **variables: str) -> Iterator[int]:
-    """The process of a further worker of a scheduler that was started by hand, without a nanny.
+def joined(file: Path, *options: str, host: str = LOCAL, before: Sequence[str] = (), **variables: str) -> Iterator[int]:
+    """The process of a further worker of a scheduler that was started by hand.
 
-    `before` are words before its command.
+    It has no nanny, if the options do not say ``--nanny``. `before` are words before its command.
     """
-    options = ("--nthreads", "1", "--no-nanny", *options)
-    with client(file) as one, _running("worker", file, "tcp", *options, before=before, **variables) as worker:
+    words = ("--nthreads", "1", "--no-nanny", "--host", host, "--no-dashboard", "--scheduler-file", str(file), *options)
+    with client(file) as one, _running("worker", file.parent, *words, before=before, **variables) as worker:
         one.wait_for_workers(len(one.nthreads()) + 1, timeout=30)
         yield worker.pid
 
 
 @contextmanager
 def _running(
-    what: str, file: Path, protocol: str, *options: str, before: Sequence[str] = (), **variables: str
+    what: str, folder: Path, *words: str, before: Sequence[str] = (), **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A scheduler or a worker."""
-    command = [*before, sys.executable, "-m", f"distributed.cli.dask_{what}", "--protocol", protocol, "--no-dashboard"]
-    if "--host" not in options:
-        options = ("--host", "127.0.0.1", *options)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     process = subprocess.Popen(
-        [*command, "--scheduler-file", str(file), *options], cwd=file.parent / "elsewhere", preexec_fn=heeding,
-        env=environment(**{"PYTHONPATH": paths, **variables}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*before, sys.executable, "-m", f"distributed.cli.dask_{what}", *words], cwd=folder / "elsewhere",
+        preexec_fn=heeding, env=environment(**{"PYTHONPATH": paths, **variables}), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         yield process

@@ -17,12 +17,6 @@ import pytest
 from support.cli import ROOT
 from support.clusters import until
 
-HERE, THERE = "10.203.77.1", "10.203.77.2"
-"""The addresses of the two ends of a cable."""
-
-LINK = "convcli0"
-"""The name of this end, and of the other host."""
-
 
 def without(folder: Path) -> list[str]:
     """What comes before a command that finds a folder empty, as another host does that does not mount it."""
@@ -59,19 +53,27 @@ def of_version(version: str, folder: Path) -> str:
 
 
 class Cable(NamedTuple):
-    """The network between this host and another one, of which `before` is what comes before a command there."""
+    """The network between this host and another one. Both ends have its name; `here` and `there` are their addresses."""
 
-    before: list[str]
+    name: str
+    here: str
+    there: str
+
+    @property
+    def before(self) -> list[str]:
+        """What comes before a command on the other host."""
+        return ["ip", "netns", "exec", self.name]
 
     def cut(self) -> None:
         """Lose all packets, without a word to anybody."""
-        _ip("neigh", "replace", THERE, "lladdr", "02:00:00:00:00:01", "dev", LINK, "nud", "permanent")
-        _ip("-n", LINK, "neigh", "replace", HERE, "lladdr", "02:00:00:00:00:01", "dev", "eth0", "nud", "permanent")
+        nobody = ("lladdr", "02:00:00:00:00:01", "dev", self.name, "nud", "permanent")
+        _ip("neigh", "replace", self.there, *nobody)
+        _ip("-n", self.name, "neigh", "replace", self.here, *nobody)
 
     def mend(self) -> None:
         """Lose none any more."""
-        _ip("neigh", "del", THERE, "dev", LINK)
-        _ip("-n", LINK, "neigh", "del", HERE, "dev", "eth0")
+        _ip("neigh", "del", self.there, "dev", self.name)
+        _ip("-n", self.name, "neigh", "del", self.here, "dev", self.name)
 
 
 def _ip(*words: str) -> None:
@@ -81,18 +83,20 @@ def _ip(*words: str) -> None:
 @contextmanager
 def cable() -> Iterator[Cable]:
     """A network with another host on it, which ends with the block."""
-    if not _works("ip", "netns", "add", LINK):
+    number = os.getpid()  # other tests may have their own at the same time
+    name, start = f"convcli{number}", f"10.{200 + number // 256 % 50}.{number % 256}"
+    if not _works("ip", "netns", "add", name):
         pytest.skip("needs a network namespace")
+    made = Cable(name, f"{start}.1", f"{start}.2")
     try:
-        _ip("link", "add", LINK, "type", "veth", "peer", "name", "eth0", "netns", LINK)
-        _ip("addr", "add", f"{HERE}/30", "dev", LINK)
-        _ip("link", "set", LINK, "up")
-        _ip("-n", LINK, "addr", "add", f"{THERE}/30", "dev", "eth0")
-        _ip("-n", LINK, "link", "set", "eth0", "up")
-        _ip("-n", LINK, "link", "set", "lo", "up")
-        yield Cable(["ip", "netns", "exec", LINK])
+        _ip("link", "add", name, "type", "veth", "peer", "name", name, "netns", name)
+        for end, address in (([], made.here), (["-n", name], made.there)):
+            _ip(*end, "addr", "add", f"{address}/30", "dev", name)
+            _ip(*end, "link", "set", name, "up")
+        _ip("-n", name, "link", "set", "lo", "up")
+        yield made
     finally:
-        _ip("netns", "del", LINK)  # with both ends
+        _ip("netns", "del", name)  # with both ends
 
 
 def frozen(orders: Path, name: str) -> list[int]:
