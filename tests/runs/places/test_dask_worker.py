@@ -41,7 +41,7 @@ memory.settle = memory.trim = refused
 image = np.lib.format.open_memmap("in.npy", "w+", "u1", (40, 50))
 out = np.lib.format.open_memmap("out.npy", "w+", "f4", (40, 50))
 image[:] = 7
-how = dict(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
+how = dict(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0")
 with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
     convcli.conv2d(image, "box:3", padding="same", out=out, client=client)
     assert out[20, 20] == 7
@@ -62,7 +62,7 @@ def test_a_worker_that_is_a_thread_of_the_caller_leaves_its_memory_alone(
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """A client of one worker in a process of its own, with a nanny."""
-    how: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    how: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
     with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster, set_as_default=False) as made:
         yield made
 
