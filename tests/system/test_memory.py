@@ -178,3 +178,24 @@ def test_memory_of_small_arrays_goes_back_when_it_is_told_to(tmp_path: Path, mon
     """By default it stays, below the last one that is in use."""
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     assert ran(TRIMMED.format(tests=str(ROOT / "tests")), tmp_path).strip() == "True True"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("512M", 512 << 20),
+        (" 2g ", 2 << 30),
+        ("1.5GiB", 3 << 29),
+        ("64MB", 64 << 20),
+        ("65536k", 64 << 20),
+        ("1T", 1 << 40),
+    ],
+)
+def test_amounts(text: str, number: int) -> None:
+    assert memory.amount(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "512", "much", "-1G", "63M", "2048T", "01G", "1e3M", "inf"])
+def test_what_is_no_amount(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an amount of memory.*: use 512M or 2G"):
+        memory.amount(text)
