@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from convcli.geometry import Size
-from convcli.images.writing.blocks import Layout
 from convcli.runs import blocks
 from convcli.runs.places import dask, dask_cluster, dask_worker
 from support import clusters
@@ -262,17 +260,3 @@ def test_workers_with_too_little_memory(scenes: Path, tmp_path: Path, monkeypatc
     with clusters.local(orders, memory="170MiB") as address:
         line = one_line(run(*words(scenes, Workers(address, orders), "-o", tmp_path / "out.tif")))
     assert "the workers are near their memory limit: Dask has paused them; use a smaller --memory" in line
-
-
-def test_a_job_of_blocks_looks_for_input_and_output(tmp_path: Path) -> None:
-    (tmp_path / "in.tif").write_bytes(b"II")
-    request: Any = blocks.Request(str(tmp_path / "in.tif"), None, None, "TIFF", None)  # type: ignore[arg-type]
-    layout = Layout(str(tmp_path / "out.tif"), "TIFF", (3, *Size(9, 9)), "uint8")
-    job = blocks.BlockJob(request, layout)
-    assert job.seen() == ""
-    assert (
-        job._replace(request=request._replace(source=str(tmp_path / "none.tif"))).seen().startswith("does not see it")
-    )
-    lost = job._replace(layout=layout._replace(target=str(tmp_path / "none" / "out.tif")))
-    assert lost.seen() == f"cannot write to '{tmp_path / 'none'}'"
-    assert job._replace(layout=layout._replace(target="s3://bucket/out.zarr")).seen() == ""

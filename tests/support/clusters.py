@@ -38,11 +38,11 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Any) -> None:
         from convcli.errors import ImageError
-        from convcli.runs import blocks
+        from convcli.runs import block_tasks as tasks
 
-        real, identity = blocks.Bench.perform, blocks.identity_of
+        real, identity = tasks.Bench.perform, tasks.identity_of
 
-        def perform(bench: blocks.Bench, item: blocks.Item) -> Any:
+        def perform(bench: tasks.Bench, item: tasks.Item) -> Any:
             self.obey(item.name)
             answer = real(bench, item)
             log(self.folder / "log", item.name)
@@ -53,8 +53,8 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
                 raise ImageError(f"input '{source}'", "cannot be read", "check it", "there is no such file")
             return identity(source)
 
-        blocks.Bench.perform = perform  # type: ignore[method-assign]
-        blocks.identity_of = identity_of  # type: ignore[attr-defined]
+        tasks.Bench.perform = perform  # type: ignore[method-assign]
+        tasks.identity_of = identity_of  # type: ignore[attr-defined]
 
     def told(self, name: str) -> str | None:
         with suppress(FileNotFoundError):
