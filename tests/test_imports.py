@@ -341,8 +341,9 @@ RUNS = [
     {"comparison", "alpha"},
     {"pipeline", "journal"},
     {"montage", "preview", "comparison_input", "block_work"},
-    {"single"},
-    {"blocks", "stream"},
+    {"single", "block_tasks"},
+    {"block_setup", "stream"},
+    {"blocks"},
     {"batch"},
     {"portions"},
 ]
