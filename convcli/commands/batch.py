@@ -19,6 +19,7 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError
 from convcli.folding import folded
 from convcli.parameters.names import FileType
+from convcli.system import memory
 from convcli.system.context import Batch, current
 from convcli.system.names import STDIO
 
@@ -100,6 +101,7 @@ def batch(asked: BatchOptions) -> None:
     )
     if asked.commands == STDIO and sys.stdin.isatty():
         report.note("write a command on each line, as in 'shape --hin 32 --k 3'; Ctrl-D ends")
+    memory.settle()
     seen = failed = 0
     bug: Exception | None = None
     for line in _lines(asked.commands):
