@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
@@ -221,10 +220,10 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     source : str, optional
         The format of the input, which is the default for a stream.
     """
-    if wanted is None and names.is_stream(target) and not Path(target).suffix:
+    if wanted is None and names.is_stream(target) and not names.ending_of(target):
         name = row_of(source).written_as or source
         return name if name is not None and _written(name) else "PNG"
-    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
+    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else names.ending_of(target)
     row = _row_of_ending(ending)
     if row is None or ending in row.refused_endings or not _written(row.name):
         which = f"ends in '{ending}', which" if ending else "has no ending such as .png and"
@@ -237,7 +236,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
 
 def has_image_name(name: str) -> bool:
     """Whether the name of a file has an ending of images that can be read, or of .npy tensors."""
-    ending = Path(name).suffix.lower()
+    ending = names.ending_of(name)
     if not ending or ending in ENDINGS:
         return bool(ending)
     row = _row_of_ending(ending)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from contextvars import copy_context
 from itertools import chain
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
@@ -18,7 +17,7 @@ from convcli.runs.outputs import Job
 from convcli.runs.single import Done, Writing, in_blocks, process
 from convcli.system import context, memory
 from convcli.system.files import refusal
-from convcli.system.names import STDIO, is_stream, is_url
+from convcli.system.names import STDIO, ending_of, is_stream, is_url
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -330,7 +329,7 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
         backends.load(operation.compute.backend)
     failures = {}  # by the endings of names
     for target in targets:
-        ending = Path(target).suffix.lower()
+        ending = ending_of(target)
         if ending in failures:
             continue
         if not ending and how.container is None and is_stream(target):

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, suppress
 from contextvars import ContextVar, Token
-from pathlib import Path
 from threading import Lock, RLock, Thread, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -49,7 +48,7 @@ class Unfinished:
     """Temporary files with the threads that write them, and the threads whose files are not needed any more."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, Thread] = {}
+        self._files: dict[str | os.PathLike[str], Thread] = {}
         self._abandoned: WeakSet[Thread] = WeakSet()
         self._steps = Lock()
 
@@ -64,11 +63,11 @@ class Unfinished:
                 raise ImageError(f"output '{target}'", "is not written", why="the run was interrupted")
             yield
 
-    def add(self, name: Path) -> None:
+    def add(self, name: str | os.PathLike[str]) -> None:
         """Remember a temporary file of this thread. Call it within a `step`."""
         self._files[name] = current_thread()
 
-    def remove(self, name: Path) -> None:
+    def remove(self, name: str | os.PathLike[str]) -> None:
         """Forget a temporary file that is finished or deleted."""
         self._files.pop(name, None)
 

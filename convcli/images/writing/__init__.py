@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from convcli.errors import ImageError, param
@@ -15,7 +14,7 @@ from convcli.images.picture import ImageFile, Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
-from convcli.system.names import is_stream, is_url
+from convcli.system.names import ending_of, is_stream, is_url
 
 
 class Settings(NamedTuple):
@@ -63,7 +62,7 @@ def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str
 
 def _ending(target: str, wanted: str | None) -> str:
     """The ending that says what is wanted: a format's name that the user gives, or that of the path."""
-    return "." + (wanted or Path(target).suffix).lower().lstrip(".")
+    return "." + (wanted or ending_of(target)).lower().lstrip(".")
 
 
 @dataclass(slots=True)
