@@ -9,7 +9,6 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 ZERO = -1
@@ -140,8 +139,7 @@ class AxisGeometry(NamedTuple):
         return self.k, self.s, self.d, self.before, self.after
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """A convolution with every size and padding resolved to integers.
 
     The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
@@ -195,7 +193,7 @@ class Geometry:
             sides.append(side)
             pads += [first, max(0, end)]
             rests.append(max(0, -end))
-        return replace(self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
+        return self._replace(input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
 
     def indices(self, axis: int) -> list[int]:
         """Border index map of the rows (axis 0) or columns (1) that are read (see `border_indices`)."""

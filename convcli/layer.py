@@ -14,7 +14,7 @@ from convcli.geometry import Size
 from convcli.windows import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layer:
     """The weights and the bias of an operation."""
 

@@ -131,7 +131,7 @@ class Described:
         return weights_for(self.channels, linear)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scene(Described):
     """A picture whose pixels are not in memory."""
 
@@ -148,7 +148,7 @@ class Scene(Described):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Picture(Described):
     """A picture in memory."""
 

@@ -36,7 +36,7 @@ class Filter(NamedTuple):
     image: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bank:
     """The filters of one command, and how their results are combined."""
 

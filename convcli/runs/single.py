@@ -22,6 +22,17 @@ from convcli.runs.operation import Operation
 from convcli.system.names import is_store, same_file
 
 
+class Blocks(NamedTuple):
+    """How a picture was done in blocks."""
+
+    count: int  # type: ignore[assignment]
+    done_before: int  # by an earlier run
+    retried: int
+    size: Size  # of a block
+    workers: int  # how many blocks were made at once
+    memory: int  # bytes that were allowed
+
+
 class Done(NamedTuple):
     """One image that was written, and how."""
 
@@ -50,19 +61,7 @@ class Done(NamedTuple):
     import_seconds: float
     compute_seconds: float
     save_seconds: float
-    blocks: "Blocks | None" = None  # how it was done in blocks; None: as a whole
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """How a picture was done in blocks."""
-
-    count: int
-    done_before: int  # by an earlier run
-    retried: int
-    size: Size  # of a block
-    workers: int  # how many blocks were made at once
-    memory: int  # bytes that were allowed
+    blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
 
 
 class InBlocks(NamedTuple):
@@ -151,7 +150,7 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Tally:
     """What is collected over all frames."""
 

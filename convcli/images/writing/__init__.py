@@ -65,7 +65,7 @@ def _ending(target: str, wanted: str | None) -> str:
     return "." + (wanted or ending_of(target)).lower().lstrip(".")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """The task of writing a file, and what is reported about it."""
 
