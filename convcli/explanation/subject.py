@@ -1,7 +1,6 @@
 """The subject of an explanation: an operation fitted to a picture exactly as `apply` and `transpose` fit it."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from convcli.images.formats import TENSOR
 from convcli.layer import Layer
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, ending_of
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 
@@ -115,7 +114,7 @@ def load(
     operation = operation._replace(compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
     one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
-    target = source if source == STDIO or Path(source).suffix else f"{source}.png"
+    target = source if source == STDIO or ending_of(source) else f"{source}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
         ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)

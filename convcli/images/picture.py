@@ -1,7 +1,7 @@
-"""A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocols of an opened file."""
+"""A decoded picture: colour and alpha as arrays, and the metadata of its file."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -12,8 +12,8 @@ from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 if TYPE_CHECKING:
-    from convcli.geometry import Size
     from convcli.images.directories import Directory
+    from convcli.images.opened_file import Scene
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 """The number of channels of every colour space."""
@@ -132,23 +132,6 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Scene(Described):
-    """A picture whose pixels are not in memory."""
-
-    colour_shape: tuple[int, ...]  # of the colours, ``(C, H, W)``
-    dtype: np.dtype[Any]  # of the values, as a `Picture` has them
-    has_alpha: bool
-    # the others are those of a `Picture`
-    space: str
-    full_scale: float
-    rank: int = 3
-    real: bool = False
-    assumed: bool = False
-    metadata: Metadata = Metadata()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Picture(Described):
     """A picture in memory."""
 
@@ -170,8 +153,10 @@ class Picture(Described):
         return self.colour.shape
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> "Scene":
         """The same without its pixels."""
+        from convcli.images.opened_file import Scene  # few runs need it
+
         known = {name: getattr(self, name) for name in Described.__annotations__}
         return Scene(**known)
 
@@ -227,39 +212,3 @@ class Timing(NamedTuple):
     def plays(self) -> int:
         """How often it plays, as in PNG and WebP: 0 means for ever."""
         return 1 if self.loop is None else self.loop
-
-
-class WindowedFile(Protocol):
-    """An opened file whose picture is read window by window."""
-
-    scene: Scene  # what the ordinary reader says of the same file, but for the pixels
-    format: str  # as Pillow names it, ``NPY``, or ``ZARR``
-    chunk: "Size"  # rows and columns that are decoded together
-    interleaved: bool  # whether `read` gives the channels of a pixel next to each other
-
-    def read(self, rows: slice, columns: slice) -> Array:
-        """The pixels of a window, ``(C, rows, columns)``, alpha as the last channel: the values that a `Picture` has.
-
-        It can be called from several threads at once. Raises `ImageError` if a part of the file is damaged.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
-
-
-class ImageFile(Protocol):
-    """An opened file and its pictures: one, the frames of an animation, or the pages of a document."""
-
-    format: str | None  # as Pillow names it, or ``NPY``
-    frames: int  # how many pictures there are
-    pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
-    unread: int  # bytes of the file that follow the last picture, which nobody reads
-    others: bool  # whether it has pictures that are not read, such as masks and smaller copies
-
-    def picture(self, number: int = 0) -> Picture:
-        """Decode one of them. Ask for them in order, and for a single one only once."""
-
-    def timing(self) -> Timing | None:
-        """The timing of an animation; None for pages. Decodes all frames."""

@@ -5,7 +5,6 @@ in one line, the commas are decimal commas if every cell is a number then. A sin
 ``;`` between its rows. What can be read in two ways is refused.
 """
 
-import csv
 import io
 import re
 from typing import NamedTuple
@@ -63,6 +62,8 @@ def parse(text: str, source: str) -> Rows:
 def _cells(line: str, place: int, alone: bool, source: str) -> list[list[str]]:
     """The cells of the row in a line, or of the rows of a literal. `alone`: there is no other line."""
     if '"' in line:
+        import csv  # few kernels have quotes
+
         between = ";" if ";" in re.sub('"[^"]*"', "", line) else ","
         cells = next(csv.reader([line], delimiter=between, skipinitialspace=True))
         return [[cell.replace(",", ".") if DECIMAL.fullmatch(cell) else cell for cell in cells]]

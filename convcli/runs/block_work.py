@@ -15,7 +15,8 @@ from convcli.geometry import ZERO, Size
 from convcli.images import Picture, Storage
 from convcli.images.formats import row_of
 from convcli.images.guards import check_pixels
-from convcli.images.picture import WindowedFile, joined
+from convcli.images.opened_file import WindowedFile
+from convcli.images.picture import joined
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing.storage import pixels_of, tensor_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
 from convcli.geometry import Geometry, Size
-from convcli.images import ImageFile, Metadata, Picture, Settings, Storage
+from convcli.images import Metadata, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import is_store, same_file
+
+if TYPE_CHECKING:
+    from convcli.images.opened_file import ImageFile
 
 
 class Blocks(NamedTuple):
@@ -162,7 +165,7 @@ class _Tally:
 
 
 def _frames(
-    file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
+    file: "ImageFile", count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
     """Compute every frame when it is asked for. The caller takes it out of a list, so that this function keeps no pixels."""
     for number in range(count):

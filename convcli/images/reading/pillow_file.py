@@ -25,7 +25,7 @@ _SPACES = {
 
 
 class File:
-    """A file that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+    """A file that Pillow decodes; see `convcli.images.opened_file.ImageFile`."""
 
     pages = False
     unread = 0

@@ -26,7 +26,7 @@ _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
 class File:
-    """A TIFF file; see `convcli.images.picture.ImageFile`.
+    """A TIFF file; see `convcli.images.opened_file.ImageFile`.
 
     Raises `ImageError` if its structure cannot be read, or if it is too large.
     """

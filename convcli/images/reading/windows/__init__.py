@@ -8,7 +8,7 @@ from typing import Any
 from convcli.errors import ImageError
 from convcli.images import formats
 from convcli.images.guards import settle
-from convcli.images.picture import WindowedFile
+from convcli.images.opened_file import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
 from convcli.system import stores

@@ -12,7 +12,8 @@ from convcli.errors import ImageError
 from convcli.geometry import Size
 from convcli.images.formats import TENSOR, row_of
 from convcli.images.guards import translated
-from convcli.images.picture import Metadata, Picture, Scene
+from convcli.images.opened_file import Scene
+from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import ends
 from convcli.images.reading.npy_file import check_shape, white_of
 from convcli.images.reading.planes import completed, planes_of
@@ -60,7 +61,7 @@ class Lines(NamedTuple):
 
 
 class _File:
-    """What both kinds have in common; see `convcli.images.picture.WindowedFile`."""
+    """What both kinds have in common; see `convcli.images.opened_file.WindowedFile`."""
 
     chunk = Size(1, 1)  # nothing is decoded
     frames, unread = 1, 0

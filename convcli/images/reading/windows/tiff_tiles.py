@@ -39,7 +39,7 @@ _PICTURES = {7, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 50001}
 
 
 class File:
-    """The first page of a TIFF; see `convcli.images.picture.WindowedFile`."""
+    """The first page of a TIFF; see `convcli.images.opened_file.WindowedFile`."""
 
     format = "TIFF"
     interleaved = True

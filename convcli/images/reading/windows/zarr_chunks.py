@@ -15,7 +15,8 @@ from convcli.errors import ImageError
 from convcli.geometry import Size
 from convcli.images.directories import RATIONAL, SHORT, Directory, entry
 from convcli.images.metadata import RESOLUTION
-from convcli.images.picture import SPACES, Metadata, Picture, Scene
+from convcli.images.opened_file import Scene
+from convcli.images.picture import SPACES, Metadata, Picture
 from convcli.images.reading.npy_file import white_of
 from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.chunks import Cache, Grid
@@ -43,7 +44,7 @@ _CODECS = {
 
 
 class File:
-    """The array of a Zarr, or the largest of an OME-Zarr; see `convcli.images.picture.WindowedFile`."""
+    """The array of a Zarr, or the largest of an OME-Zarr; see `convcli.images.opened_file.WindowedFile`."""
 
     format = "ZARR"
     frames = 1
