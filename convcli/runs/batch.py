@@ -138,8 +138,6 @@ class Batch:
     def __enter__(self) -> Batch:
         run = self.around.enter_context(context.entered())
         self.unfinished = run.unfinished
-        if self.several and run.owns_process:
-            memory.settle()
         if self.workers > 1:
             self.around.enter_context(context.hushed())
         return self

@@ -12,8 +12,9 @@ from convcli.errors import ImageError, param
 from convcli.images.picture import COLOURS, Metadata, Picture, joined
 from convcli.pointwise import Array
 
-BAND_PIXELS = 1 << 20
-"""How many pixels are converted at a time."""
+BAND_PIXELS = 1 << 17
+"""How many pixels are converted at a time: few enough for the C library to use the same memory for every band. New memory from
+the system takes several times as long as the conversion."""
 
 
 def array_of(image: Image.Image, mode: str | None = None) -> Array:
