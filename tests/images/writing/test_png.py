@@ -110,3 +110,24 @@ def test_strips_are_whole_rows_however_wide(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(png, "STRIP_BYTES", 10)
     pixels = picture(3, 500, 3, "uint8", 2, True)
     np.testing.assert_array_equal(decoded(encoded(pixels)), pixels)
+
+
+def test_paeth_s_predictor_of_all_neighbours() -> None:
+    """As the specification (9.4) says it, in integers of any size."""
+    left, up = (values.astype(np.uint8) for values in np.mgrid[:256, :256])
+    a, b = left.astype(int), up.astype(int)
+    for corner in range(256):
+        p = a + b - corner
+        to_a, to_b, to_c = abs(p - a), abs(p - b), abs(p - corner)
+        nearest = np.where((to_a <= to_b) & (to_a <= to_c), a, np.where(to_b <= to_c, b, corner))
+        np.testing.assert_array_equal(png._paeth(left, up, np.full_like(left, corner)), nearest)
+
+
+@given(first=st.binary(), second=st.binary(max_size=70_000))
+def test_checksums_of_parts_are_joined(first: bytes, second: bytes) -> None:
+    assert png.joined_check(zlib.adler32(first), zlib.adler32(second), len(second)) == zlib.adler32(first + second)
+
+
+def test_checksums_of_long_parts_are_joined() -> None:
+    first, second = bytes(range(256)) * 999, b"\xff" * 1_000_001
+    assert png.joined_check(zlib.adler32(first), zlib.adler32(second), len(second)) == zlib.adler32(first + second)
