@@ -109,6 +109,11 @@ def _decode(stream: BinaryIO, most: int, done: list[Decoded]) -> None:
                 return
             if memory.refuses((4 + len(image.getbands())) * image.size[0] * image.size[1]):
                 return
+            if image.format == "PNG":
+                from convcli.images import inflating
+
+                if inflating.suits(image):
+                    inflating.load(image, stream)
             image.decodermaxblock = BLOCK_BYTES
             image.load()
             done.append(Decoded(image, array_of(image)))
