@@ -41,7 +41,7 @@ def common_denominator(values: Matrix) -> int | None:
     A value counts as a fraction if it is the float64 nearest to the fraction, or differs from it by a few roundings.
     """
     common = 1
-    for value in np.unique(np.abs(values)).tolist():
+    for value in sorted({*np.abs(values).ravel().tolist()}):
         fraction = Fraction(value).limit_denominator(DENOMINATOR)
         common = lcm(common, fraction.denominator)
         if common > DENOMINATOR or abs(fraction - Fraction(value)) > Fraction(value) / 2**49:
