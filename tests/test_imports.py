@@ -64,6 +64,21 @@ def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], most: in
     assert len(ours) <= most, (len(ours), sorted(ours))
 
 
+def test_a_jpeg_loads_no_other_plugins_of_pillow(tmp_path: Path) -> None:
+    write(tmp_path / "img.jpg", np.zeros((3, 40, 50), np.uint8))
+    code = (
+        "import os, sys\nos._exit = lambda code: None\n"
+        "sys.argv = 'convcli apply img.jpg -k box -o out.jpg -q'.split()\n"
+        "from convcli.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(*(name for name in sys.modules if name.endswith('ImagePlugin')), file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert ended.stderr.split() == ["PIL.JpegImagePlugin"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
