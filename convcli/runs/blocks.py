@@ -18,8 +18,7 @@ from convcli import __version__, images
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError, param
 from convcli.geometry import Size
-from convcli.images.reading.windows import identity_of, opened_windows
-from convcli.images.reading.windows.refusals import WholeError
+from convcli.images.reading.windows import identity_of
 from convcli.images.writing import kept
 from convcli.images.writing.blocks import Blocks as Sink
 from convcli.images.writing.blocks import Layout, block_target, worker
@@ -136,18 +135,10 @@ def _full(path: str) -> str:
     return path if is_url(path) else os.path.abspath(path)
 
 
-def suits(source: str, target: str, how: Writing) -> bool:
-    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+def suits(target: str, how: Writing) -> bool:
+    """Whether a result is written in blocks, if its picture can be read in windows. `process` says whether that is so."""
     row = images.row_of(images.format_of(target, how.container, None))
-    if not (row.blocks and row.writer):
-        return bool(row.blocks)
-    if is_url(target):  # of which only a Zarr is written in blocks
-        return False
-    try:
-        opened_windows(source, how.full_scale).close()
-    except WholeError:
-        return False
-    return True
+    return bool(row.blocks) and not (row.writer and is_url(target))  # behind an address, only a Zarr is
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -157,8 +148,10 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     Raises
     ------
+    WholeError
+        The picture can only be read as a whole.
     ConvError
-        The picture cannot be read in windows, the target cannot be written in blocks, the operation does not fit, or one block
+        It cannot be read, the target cannot be written in blocks, the operation does not fit, or one block
         needs more memory than there may be. Nothing is written then. Or some blocks failed: the others are in the journal.
     """
     run = Run(source, target, operation, how)

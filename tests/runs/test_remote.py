@@ -13,8 +13,10 @@ import pytest
 import tifffile
 from click.testing import CliRunner, Result
 
+import convcli
 from convcli import images
 from convcli.cli import main
+from convcli.system import stores
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
 
@@ -108,3 +110,19 @@ def test_addresses_that_are_not_read(source: str, said: str, memory: Any, tmp_pa
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(("ending", "blocks"), [("tif", True), ("png", False)])
+def test_a_file_is_opened_once_to_be_looked_at_and_read(
+    ending: str, blocks: bool, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    real = stores.opened
+    monkeypatch.setattr(stores, "opened", lambda source: opened.append(source) or real(source))
+    memory.pipe_file("/in/a.img", local(tmp_path, ending).read_bytes())
+    found = document("apply", "memory://in/a.img", "-k", "box:3", "-o", tmp_path / "out.tif")
+    assert ("blocks" in found) == blocks
+    assert opened == ["memory://in/a.img"]
+    convcli.apply("memory://in/a.img", str(tmp_path / "again.tif"), "box:3")
+    assert opened == ["memory://in/a.img"] * 2
+    assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
