@@ -15,7 +15,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from convcli import backends, images
-from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
+from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError, shown
 from convcli.runs import single
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
@@ -57,6 +57,14 @@ class Tally(NamedTuple):
 
 
 Outcome = Done | Failed | Skipped
+
+
+def named(outcome: Outcome) -> Outcome:
+    """An outcome with addresses as they are shown, without what may be secret."""
+    outcome = outcome._replace(source=shown(outcome.source))
+    return outcome if isinstance(outcome, Failed) else outcome._replace(target=shown(outcome.target))
+
+
 Finished = tuple[int, Outcome]
 """The number of an image, from 0, and its outcome."""
 
@@ -246,7 +254,7 @@ class Batch:
                 raise
             self.bug = self.bug or error
             found = bug(error)
-        outcome = Failed(job.source, found) if isinstance(found, ConvError) else found
+        outcome = named(Failed(job.source, found) if isinstance(found, ConvError) else found)
         with self.counting:
             self.counts[type(outcome)] += 1
         return outcome

@@ -16,7 +16,7 @@ import numpy as np
 
 from convcli import __version__, images
 from convcli.engine import ConvResult
-from convcli.errors import ConvError, ImageError, param
+from convcli.errors import ConvError, ImageError, param, shown
 from convcli.geometry import Size
 from convcli.images.reading.windows import identity_of
 from convcli.images.writing import kept
@@ -31,7 +31,7 @@ from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing, placed
-from convcli.system import memory
+from convcli.system import memory, stores
 from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import is_url
@@ -252,7 +252,7 @@ class Run:
         weights = hashlib.sha256(repr(work.ready.layer.content[1:]).encode() + work.ready.layer.content[0]).hexdigest()
         return {
             "version": __version__,
-            "input": [self.source, identity_of(self.source)],
+            "input": [shown(self.source), identity_of(self.source)],
             "weights": weights,
             "geometry": repr(work.geometry),
             "operation": repr(
@@ -288,6 +288,7 @@ class Run:
         """Compute all blocks that are not done, write them, and put the picture in its place."""
         start = perf_counter()
         done: dict[str, Any] = {}
+        self.older = stores.exists(self.target) if is_url(self.target) else os.path.lexists(self.target)
         left = self.journal.exists()
         if self.how.blocks.go_on and left:
             done = self.journal.go_on()
@@ -326,10 +327,17 @@ class Run:
 
     def _abandon(self) -> None:
         """Delete what there is, unless another run has taken the place."""
-        with suppress(ImageError):
-            self.journal.save()
-            self.sink.abandon()
-            self.journal.remove()
+
+        def act() -> None:
+            with suppress(ImageError):
+                self.journal.save()
+                self.sink.abandon()
+                self.journal.remove()
+
+        if is_url(self.target):
+            stores.patiently(act)
+        else:
+            act()
 
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
@@ -392,7 +400,7 @@ class Run:
     def _goes_on(self) -> str:
         """How another run completes this one."""
         on = f"{param('skip_existing')} goes on"
-        return f"delete the older '{self.target}', then {on}" if os.path.lexists(self.target) else on
+        return f"delete the older '{self.target}', then {on}" if self.older else on
 
     def done(self) -> Done:
         """What is told of the picture."""

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import convcli
 from convcli import images
 from convcli.cli import main
-from convcli.system import stores
+from convcli.images.reading import windows
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
 
@@ -117,8 +117,8 @@ def test_a_file_is_opened_once_to_be_looked_at_and_read(
     ending: str, blocks: bool, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    real = stores.opened
-    monkeypatch.setattr(stores, "opened", lambda source: opened.append(source) or real(source))
+    real = windows.opened
+    monkeypatch.setattr(windows, "opened", lambda source: opened.append(source) or real(source))
     memory.pipe_file("/in/a.img", local(tmp_path, ending).read_bytes())
     found = document("apply", "memory://in/a.img", "-k", "box:3", "-o", tmp_path / "out.tif")
     assert ("blocks" in found) == blocks

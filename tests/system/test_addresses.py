@@ -16,7 +16,7 @@ from convcli.system import addresses
 def test_paths_and_addresses(source: str, local: bool, name: str) -> None:
     found = addresses.place_of(source)
     assert (found.is_local, found.name) == (local, name)
-    assert addresses.is_remote(source) != local
+    assert addresses.place_of(source).is_local == local
 
 
 @pytest.mark.parametrize(
