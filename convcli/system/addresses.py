@@ -60,7 +60,8 @@ def place_of(source: str) -> Place:
 
         parts = urlsplit(source)
         return Place("", url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
-    if scheme in BUCKETS and "@" in source.partition("://")[2].partition("/")[0]:
+    bucket = source.partition("://")[2].partition("/")[0]
+    if scheme in BUCKETS and ("@" in bucket or (":" in bucket and not bucket.startswith("arn:"))):
         remedy = "leave them out; the library takes them from variables of the environment or its files"
         raise ImageError(what, "has a user or a password in it", remedy)
     return Place(scheme, scheme + source[len(scheme) :])

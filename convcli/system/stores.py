@@ -24,7 +24,7 @@ from convcli.system.names import exists as names_exists
 TRIES = 2
 """How often s3fs tries a request after botocore has given it up, which by itself tries five times (``AWS_MAX_ATTEMPTS``)."""
 
-PATIENCE = 5.0
+PATIENCE = 2.0
 """What a run leaves in a store is tidied up at its end if this takes at most so many seconds."""
 
 ROOTS = "zarr.json", ".zgroup", ".zarray"

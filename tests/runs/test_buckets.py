@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,8 +104,13 @@ def one_line(result: Result, code: int = 2) -> str:
     return result.err
 
 
-@pytest.mark.parametrize("target", ["out.png", "deep/er/out.tif", "out.zarr"])
-@pytest.mark.parametrize("source", ["in.png", "some/in.tif", "in.zarr"])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("in.png", "out.png"), ("in.png", "out.zarr"), ("some/in.tif", "deep/er/out.tif"), ("some/in.tif", "out.zarr"),
+        ("in.zarr", "out.png"), ("in.zarr", "out.tif"), ("in.zarr", "out.zarr"),
+    ],
+)  # fmt: skip
 def test_a_picture_from_a_bucket_to_a_bucket(source: str, target: str, server: Server, tmp_path: Path) -> None:
     if source.endswith(".zarr"):
         put_zarr(server, source)
@@ -125,7 +131,7 @@ def test_a_picture_from_a_bucket_to_a_bucket(source: str, target: str, server: S
 
 def test_a_picture_from_a_bucket_in_blocks_to_a_file(server: Server, tmp_path: Path) -> None:
     server.put("in.tif", tiff(LARGE))
-    result = done(*words(f"s3://{BUCKET}/in.tif", tmp_path / "out.tif", "--memory", "400M", "--pyramid", "--json"))
+    result = done(*words(f"s3://{BUCKET}/in.tif", tmp_path / "out.tif", "--memory", "400M", "--json"))
     assert result.json["blocks"]["count"] >= 2
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert file.is_bigtiff
@@ -195,7 +201,14 @@ class TestMany:
     def test_a_zarr_is_one_picture(self, server: Server, tmp_path: Path) -> None:
         put_zarr(server, "in/z.zarr")
         told = done(
-            "apply", f"s3://{BUCKET}/in/", "-r", "-k", "box:3", "-o", f"{tmp_path}/{{stem}}.png", "--json-lines"
+            "apply",
+            f"s3://{BUCKET}/in/",
+            "--recursive",
+            "-k",
+            "box:3",
+            "-o",
+            f"{tmp_path}/{{stem}}.png",
+            "--json-lines",
         )
         assert self.outputs(told) == [f"{tmp_path}/{name}.png" for name in "abzc"]
 
@@ -279,7 +292,7 @@ def test_what_passes_is_tried_again(
         ),
         (Fault("status", 404, "HEAD"), "cannot be read: there is no such object; check the address"),
         (Fault("status", 404, "GET", r"/in\.\w+$"), "cannot be read: there is no such object; check the address"),
-        (Fault("cut", 0, "GET", r"/in\.\w+$"), "cannot be read: ClientPayloadError: Response payload is not completed"),
+        (Fault("cut", 0, "GET", r"/in\.\w+$"), "cannot be read: "),
         (Fault("status", 500, "PUT"), "cannot be written: ClientError: "),
         (Fault("status", 403, "PUT"), "cannot be written: access is denied; check your credentials"),
     ],
@@ -314,23 +327,19 @@ def test_there_are_no_credentials(
     assert "NoCredentialsError: Unable to locate credentials; check your credentials" in one_line(run(*words(*way)))
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        (Fault("status", 500, "PUT", r"/c/0/1/0"), "1024,0 of"),
-        (Fault("cut", 0, "GET", r"/in\.tif$", after=60), "of 2 are done"),
-    ],
-    ids=["written", "read"],
-)
-def test_blocks_that_fail_are_done_by_another_run(
-    fault: Fault, said: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("where", ["read", "written"])
+def test_blocks_that_fail_are_done_by_another_run(where: str, server: Server, tmp_path: Path) -> None:
     server.put("in.tif", tiff(LARGE))
-    server.faults.append(Fault(**vars(fault)))
     command = words(f"s3://{BUCKET}/in.tif", f"s3://{BUCKET}/out.zarr", "--threads", "1")
+    if where == "read":
+        server.asked.clear()
+        done(*words(f"s3://{BUCKET}/in.tif", tmp_path / "first.zarr", "--threads", "1"))
+        count = server.asked.count(f"GET /{BUCKET}/in.tif")
+        server.faults.append(Fault("cut", 0, "GET", r"/in\.tif$", after=count - 1))
+    else:
+        server.faults.append(Fault("status", 500, "PUT", r"/c/0/1/0"))
     line = one_line(run(*command), 1)
-    assert said in line
-    assert "failed, 1 of 2 are done" in line
+    assert re.search(rf"block \d+,0 of 's3://{BUCKET}/out.zarr' failed, 1 of 2 are done: ", line)
     assert line.endswith("; --skip-existing goes on\n")
     server.faults.clear()
     assert "out.zarr/zarr.json" not in server.names()
@@ -359,7 +368,8 @@ class TestReplacing:
         done(*self.COMMAND)
         np.testing.assert_array_equal(fetched(server, "out.zarr", tmp_path), expected(LARGE, tmp_path))
         assert {name.partition("/")[0] for name in server.names()} == {"in.tif", "older.tif", "out.zarr"}
-        deleted = next(n for n, one in enumerate(server.asked) if one.startswith("POST") and "delete" in one)
+        deleted = server.asked.index(f"DELETE /{BUCKET}/out.zarr/zarr.json")
+        assert not [one for one in server.asked[:deleted] if one.startswith("POST") and "delete" in one]
         written = [n for n, one in enumerate(server.asked) if one.startswith("PUT") and "/c/0/" in one]
         assert written[0] < written[1] < deleted
 
@@ -385,10 +395,22 @@ class TestReplacing:
         assert done(*self.COMMAND, "--skip-existing", "--json").json["blocks"]["done_before"] == 1
         np.testing.assert_array_equal(fetched(server, "out.zarr", tmp_path / "new"), expected(LARGE, tmp_path))
 
+    @pytest.mark.parametrize(
+        "fault", [Fault("status", 500, "POST", "delete"), Fault("status", 500, "PUT", "^/bucket/out.zarr/0/c/0/1")]
+    )
+    def test_the_last_step_is_done_again(self, fault: Fault, server: Server, tmp_path: Path) -> None:
+        server.faults.append(Fault(**vars(fault)))
+        one_line(run(*self.COMMAND))
+        server.faults.clear()
+        assert "out.zarr/zarr.json" not in server.names()  # rather none than a mixture
+        assert done(*self.COMMAND, "--skip-existing", "--json").json["blocks"]["done_before"] == 2
+        np.testing.assert_array_equal(fetched(server, "out.zarr", tmp_path), expected(LARGE, tmp_path))
+        assert not [name for name in server.names() if name.startswith(".")]
+
     def test_one_who_may_not_delete(self, server: Server, tmp_path: Path) -> None:
-        server.faults.append(Fault("status", 403, "POST", "delete"))
+        server.faults.append(Fault("status", 403, "POST|DELETE"))
         line = one_line(run(*self.COMMAND))
-        assert "cannot be deleted: access is denied; check your credentials" in line
+        assert f"output 's3://{BUCKET}/out.zarr' cannot be written: access is denied; check your credentials" in line
         server.faults.clear()
         np.testing.assert_array_equal(fetched(server, "out.zarr", tmp_path), PIXELS)
 
@@ -480,19 +502,23 @@ def test_a_run_that_was_killed_is_continued(server: Server, tmp_path: Path, monk
     np.testing.assert_array_equal(fetched(server, "out.zarr", tmp_path), expected(LARGE, tmp_path))
 
 
-@pytest.mark.parametrize("more", [[], ["--json"], ["-v"], ["-q"]])
-def test_no_output_shows_a_secret(more: list[str], way: tuple[str, str], server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--json"], ["-v"]], ids=str)
+def test_no_output_shows_a_secret(more: list[str], server: Server, tmp_path: Path) -> None:
+    server.put("in.png", png())
+    source, target = f"s3://{BUCKET}/in.png", f"s3://{BUCKET}/out.zarr"
     user = f"s3://{KEY}:{SECRET}@{BUCKET}/in.png"
     lines = [
-        words(*way), words(user, tmp_path / "out.png"), words(way[0], f"s3://{KEY}:{SECRET}@{BUCKET}/out.zarr"),
-        words(f"{way[0]}?X-Amz-Signature={SECRET}", way[1]), ["explain", way[0], "-k", "box:3", "--at", "5,5"],
-        words(f"s3://{BUCKET}/none.png", way[1]),
+        words(source, target, *more), words(user, tmp_path / "out.png", *more), words(source, user, *more),
+        words(f"{source}?X-Amz-Signature={SECRET}", target, *more), ["explain", source, "-k", "box:3", "--at", "5,5"],
+        words(f"s3://{BUCKET}/none.png", target, *more),
     ]  # fmt: skip
+    codes = []
     for line in lines:
-        result = run(*line, *(more if line[0] == "apply" else []))
+        result = run(*line)
         assert not any(secret in result.text + result.err for secret in (SECRET, KEY)), line
-        assert result.err.count("\n") <= 4
-    assert "address 's3://bucket/in.png' has a user or a password in it: leave them out" in run(*lines[1]).err
+        codes.append(result.code)
+    assert codes == [0, 2, 2, 2, 0, 2]
+    assert "address 's3://bucket/in.png' has a user or a password in it: leave them out" in one_line(run(*lines[1]))
     for name in server.names():
         assert SECRET.encode() not in server.get(name)
         assert SECRET not in name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -138,7 +139,7 @@ class _Faulty:
             fault = next((one for one in server.faults if one.meets(method, address)), None)
         if fault is None:
             return self.real(environ, start)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
         if fault.act == "status":
             return _error(int(fault.value), method, start)
         if fault.act == "slow":
@@ -164,8 +165,6 @@ def _half(answer: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
     def log(self, *args: object) -> None:
         pass
 
