@@ -89,7 +89,7 @@ def _modes() -> dict[str, str]:
     modes = {border.name: border.name for border in BORDERS}  # first, so that no alias replaces a name of ours
     for border in BORDERS:
         for names in border[2:]:
-            for name in names.split(", "):
+            for name in filter(None, names.split(", ")):
                 modes.setdefault(_plain(name), border.name)
     modes |= {"zero": "zeros", "reflect-101": "reflect", "reflect101": "reflect", "border-reflect101": "reflect"}
     return modes

@@ -66,6 +66,7 @@ THEMES = {
     "library": {
         "examples": "docstrings, docs/python.md, a notebook, and every name",
         "ports": "snippets of other libraries",
+        "typing": "what mypy says of programs that use the library",
     },
     "runs": {
         "cluster": "pictures in blocks on a Dask cluster",

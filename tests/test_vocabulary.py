@@ -59,3 +59,4 @@ def test_every_name_is_taken_and_the_own_names_win() -> None:
                 assert padding_mode(spelling) == border.name
     assert padding_mode("reflect") == "reflect"  # also SciPy's word for symmetric
     assert padding_mode("mirrored") is None
+    assert padding_mode("") is None  # not every library has a name for every border

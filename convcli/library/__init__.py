@@ -5,5 +5,5 @@
 ``pictures``     arrays, tensors, Pillow images and windows as batches ``(N, C, H, W)``, and results in the caller's form
 ``banks``        kernels and weights, parsed once
 ``operations``   an operation of these arguments, fitted once to images of a kind
-``writing``      results into the caller's ``out``; ``pieces`` does it block by block
+``writing``      results into the caller's ``out``; ``pieces`` does it block by block, ``stored`` says where it is
 """

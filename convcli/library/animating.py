@@ -54,10 +54,30 @@ class Frames(Sequence[Frame]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Animation:
-    """A convolution step by step. In a notebook it plays."""
+    """A convolution step by step. `convcli.animate` makes it, and in a notebook it plays.
 
-    timeline: Timeline  # every step, with its window
-    values: Values  # the numbers, as far as they are known
+    Attributes
+    ----------
+    frames : sequence of ndarray
+        The frames as pictures ``(H, W, 3)``, uint8, in order. Each is drawn when it is asked for.
+    svg : str
+        The film as an SVG document that plays in a loop. Viewers that cannot play it show the last frame.
+    timeline : Timeline
+        Every step, with its window.
+    values : Values
+        The numbers, as far as they are known.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> film = convcli.animate(4, 3)
+    >>> len(film), film.frames[-1].dtype
+    (4, dtype('uint8'))
+    >>> film.save("film.gif")
+    """
+
+    timeline: Timeline
+    values: Values
     _film: Reel
 
     def __repr__(self) -> str:
@@ -79,11 +99,22 @@ class Animation:
 
     @public
     def still(self, number: int) -> str:
-        """One frame as an SVG document. The first has number 0; negative numbers count from the end."""
-        count = len(self)
-        if not -count <= number < count:
-            raise ConvError(f"frame {number}", f"is not among the {count} frames", f"use 0 to {count - 1}")
-        return svg.render(self._film.still(number % count))
+        """One frame as an SVG document.
+
+        Parameters
+        ----------
+        number : int
+            The first is 0. Negative numbers count from the end.
+
+        Raises
+        ------
+        ValueError
+            There is no such frame.
+        """
+        (place,), count = arguments.integers("number", number, (1,)), len(self)
+        if not -count <= place < count:
+            raise ConvError(f"frame {place}", f"is not among the {count} frames", f"use 0 to {count - 1}")
+        return svg.render(self._film.still(place % count))
 
     @public
     def save(self, path: str | os.PathLike[str], *, scale: float = 1.0) -> None:
@@ -100,7 +131,7 @@ class Animation:
         ValueError
             The path ends otherwise, the film is too large, or the file cannot be written.
         """
-        target = os.fspath(path)
+        target, zoom = arguments.path("path", path), arguments.number("scale", scale, 0.01, 100)
         known = {**animations(), ".svg": "SVG"}
         ending = Path(target).suffix.lower()
         if ending not in known:
@@ -111,7 +142,7 @@ class Animation:
             else:
                 from convcli.images.figures import movie
 
-                movie.write(self._film, stream, known[ending], arguments.number("scale", scale))
+                movie.write(self._film, stream, known[ending], zoom)
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
@@ -170,11 +201,13 @@ def animate(
     3
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, 1, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, 1, output_padding, output_size
     )  # fmt: skip
+    if not isinstance(title, str | None):
+        raise ConvError(f"{param('title')} {title!r}", "is not text", "give text, or leave it out")
     look = stage.Look(
-        None if cell is None else arguments.integers("cell", cell, (1,))[0], arguments.word("theme", theme, THEMES), title,
-        None if fps is None else arguments.number("fps", fps),
+        arguments.whole("cell", cell, 1, 400), arguments.word("theme", theme, THEMES), title,
+        None if fps is None else arguments.number("fps", fps, 0.1, 50),
     )  # fmt: skip
     if _is_size(image):
         weights = None if _is_size(kernel) else _one(kernel)
@@ -218,7 +251,7 @@ def _plane(taken: pictures.Taken, channel: Any) -> NDArray[np.float64]:
     count, channels, *_ = taken.source.shape
     if count != 1:
         raise ImageError("the image", f"is a batch of {count}", "animate one of them")
-    (number,) = arguments.integers("channel", channel or 0, (1,))
+    (number,) = arguments.integers("channel", 0 if channel is None else channel, (1,))
     if not -channels <= number < channels:
         raise GeometryError(param("channel", number), f"is not in an image of {channels}", f"use 0 to {channels - 1}")
     plane: NDArray[np.float64] = taken.source.read(0)[number].astype(np.float64)

@@ -18,22 +18,47 @@ from convcli.runs import batch, outputs
 from convcli.runs.single import InBlocks, Writing
 from convcli.system.context import Context
 from convcli.system.names import is_stream
-from convcli.vocabulary import ALPHAS
+from convcli.vocabulary import ALPHAS, MOST_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A file that was written."""
+    """A file that `convcli.apply` has written.
+
+    Attributes
+    ----------
+    target : str
+        Its path.
+    input_shape, output_shape : tuple of int
+        ``(C, H, W)``, with alpha.
+    frames : int
+        How many frames were written.
+    backend, plan : str
+        What computed, and by which strategy.
+    range : str
+        The range policy that was used.
+    clipped : int
+        How many values were below black or above white.
+    notes : tuple of str
+        What was lost, and what may not be meant.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> done = convcli.apply("photo.jpg", "soft.png", "box:3")
+    >>> done.target, done.frames, done.range, done.clipped
+    ('soft.png', 1, 'clip', 0)
+    """
 
     target: str
-    input_shape: tuple[int, ...]  # ``(C, H, W)``, with alpha
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    frames: int  # how many were written
+    frames: int
     backend: str
     plan: str
-    range: str  # the range policy that was used
-    clipped: int  # how many values were below black or above white
-    notes: tuple[str, ...]  # what was lost, and what may not be meant
+    range: str
+    clipped: int
+    notes: tuple[str, ...]
 
 
 @public
@@ -45,7 +70,7 @@ def apply(
     divisor: float | str | None = None, linear: bool = False, alpha: str = "auto", backend: str = "auto",
     device: Any = None, dtype: Any = None, threads: int | None = None, plan: str | None = None, range: RangeLike | None = None,
     full_scale: float | None = None, max_pixels: int | None = None, quality: int | None = None,
-    compression: int | None = None, overwrite: bool = True, memory: int | None = None, pyramid: bool = False,
+    compression: int | None = None, overwrite: bool = True, memory: int | str | None = None, pyramid: bool = False,
 ) -> Applied:  # fmt: skip
     """Apply an operation to a file, and write the result to another one, as ``convcli apply`` does.
 
@@ -56,7 +81,7 @@ def apply(
     ----------
     source, target : path-like
         The files. The ending of the target says its format.
-    kernel
+    kernel : str, array_like
         As for `convcli.conv2d`.
     transpose : bool
         Whether the convolution is transposed. `output_padding` and `output_size` are for that one.
@@ -79,8 +104,8 @@ def apply(
         Of the encoder.
     overwrite : bool
         Whether the target may exist.
-    memory : int, optional
-        How many bytes may be used; the picture is then processed in blocks.
+    memory : int or str, optional
+        About how much memory may be used in all, in bytes or as ``"500M"``; the picture is then processed in blocks.
     pyramid : bool
         Whether smaller copies are written into a TIFF or Zarr, too.
 
@@ -93,6 +118,8 @@ def apply(
     ------
     ValueError
         A file cannot be read or written, or the arguments do not fit together. Nothing is written then.
+    TypeError
+        `source` or `target` is no path.
 
     Examples
     --------
@@ -102,7 +129,7 @@ def apply(
     ('clip', 3)
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     wanted = asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
@@ -111,19 +138,25 @@ def apply(
     compute = Compute(compute.backend, compute.device or "cpu", compute.dtype, compute.threads, compute.plan)
     given = banks.given(kernel)
     how_alpha = arguments.word("alpha", alpha, ALPHAS)
-    operation = operation_of(given, wanted, compute, linear=bool(linear), alpha=how_alpha, files=given.specs)
-    paths = os.fspath(source), os.fspath(target)
+    operation = operation_of(
+        given, wanted, compute, linear=arguments.flag("linear", linear), alpha=how_alpha, files=given.specs
+    )
+    paths = arguments.path("source", source), arguments.path("target", target)
     for path in paths:
         if is_stream(path):
             raise ImageError(f"'{path}'", "is a stream", "give files, or use convcli.conv2d")
     [place] = outputs.resolve([paths[0]], paths[1], operation.label, in_place=None, read=given.specs)
-    if not overwrite and os.path.lexists(place):
+    replace = arguments.flag("overwrite", overwrite)
+    if not replace and os.path.lexists(place):
         raise ImageError(f"target '{place}'", "exists", f"use {param('overwrite', True)}, or another name")
-    most = None if max_pixels is None else arguments.integers("max_pixels", max_pixels, (1,))[0]
-    limit = None if memory is None else arguments.integers("memory", memory, (1,))[0]
+    settings = Settings(
+        arguments.whole("quality", quality, 1, 100), arguments.whole("compression", compression, 0, 9)
+    )  # fmt: skip
+    limits = InBlocks(arguments.memory(memory), arguments.flag("pyramid", pyramid))
     how = Writing(
-        policy=None if wanted.range is None else wanted.range.word, output=paths[1], settings=Settings(quality, compression),
-        max_pixels=most, full_scale=wanted.full_scale, replace=bool(overwrite), blocks=InBlocks(limit, bool(pyramid)),
+        policy=None if wanted.range is None else wanted.range.word, output=paths[1], settings=settings,
+        max_pixels=arguments.whole("max_pixels", max_pixels, 1, MOST_PIXELS), full_scale=wanted.full_scale, replace=replace,
+        blocks=limits,
     )  # fmt: skip
     with Context():  # what a file needs ends with it
         done = batch.process(paths[0], place, operation, how)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from operator import index
 from typing import Any, Literal, SupportsFloat, SupportsIndex
 
@@ -34,18 +36,18 @@ MOST = 2**31 - 1
 """The largest integer of a geometry. A larger one is probably a mistake."""
 
 
-def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2)) -> tuple[int, ...]:
+def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2), most: float = MOST) -> tuple[int, ...]:
     """The integers of an argument, as a tuple with one of these lengths.
 
     Raises a `GeometryError` that names the argument for anything else. Floats and booleans are no integers.
     """
-    if type(value) is int and -MOST <= value <= MOST:
+    if type(value) is int and 1 in counts and -most <= value <= most:
         return (value,)
     try:
-        parts = (value,) if hasattr(value, "__index__") and not _is_sequence(value) else tuple(value)
-        if not isinstance(value, str | bytes) and not any(isinstance(part, bool) for part in parts):
+        parts = tuple(value) if is_sequence(value) else (value,)
+        if not any(isinstance(part, bool) for part in parts):
             found = tuple(map(index, parts))
-            if len(found) in counts and all(-MOST <= one <= MOST for one in found):
+            if len(found) in counts and all(-most <= one <= most for one in found):
                 return found
     except TypeError:
         pass
@@ -55,9 +57,56 @@ def integers(name: str, value: Any, counts: tuple[int, ...] = (1, 2)) -> tuple[i
     raise GeometryError(f"{param(name)} {value!r}", rule, f"use {param(name, 1 if counts[0] == 1 else '(1, 1)')}")
 
 
-def _is_sequence(value: Any) -> bool:
-    """Whether it is iterated over: an array of one axis or more has `__index__`, too."""
-    return bool(getattr(value, "ndim", 0)) or isinstance(value, Sequence)
+def whole(name: str, value: Any, least: int = -MOST, most: int = MOST) -> int | None:
+    """None, or an integer in these bounds."""
+    if value is None:
+        return None
+    (found,) = integers(name, value, (1,), inf)
+    if not least <= found <= most:
+        rule, remedy = ("is below {}", "at least {}") if found < least else ("is above {}", "at most {}")
+        end = least if found < least else most
+        raise GeometryError(f"{param(name)} {found}", rule.format(end), f"use {remedy.format(end)}")
+    return found
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether it is a list, a tuple, an array of one axis or more, or the like: something with an order, and no text."""
+    return bool(getattr(value, "ndim", 0)) or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if type(value).__name__ not in ("bool", "bool_"):  # of NumPy, too
+        raise ConvError(f"{param(name)} {value!r}", "is not True or False", f"use {param(name, True)}")
+    return bool(value)
+
+
+def path(name: str, value: Any) -> str:
+    """The text of a path. Raises a TypeError for what is none."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name} is of type {type(value).__name__}: give a path, as text or a pathlib.Path") from None
+
+
+def needs_grad(value: Any) -> bool:
+    """Whether a value is a tensor through which gradients would flow: none do within ``torch.no_grad()``."""
+    torch: Any = sys.modules.get("torch")
+    return bool(getattr(value, "requires_grad", False)) and (torch is None or bool(torch.is_grad_enabled()))
+
+
+def memory(value: Any) -> int | None:
+    """None, or bytes: an integer, or a text such as ``500M``."""
+    from convcli.system.memory import MOST_BYTES, amount
+
+    if not isinstance(value, str):
+        return whole("memory", value, 1, MOST_BYTES)
+    try:
+        return amount(value)
+    except ValueError:
+        raise ConvError(
+            f"{param('memory')} {value!r}", "is not an amount of memory from 64M up", "use '512M' or '2G', or bytes"
+        ) from None
 
 
 def pair(name: str, value: Any) -> Pair:
@@ -103,16 +152,18 @@ def word(name: str, value: Any, words: Sequence[str]) -> str:
     return value
 
 
-def number(name: str, value: Any) -> float:
-    """A finite real number."""
+def number(name: str, value: Any, least: float = -inf, most: float = inf) -> float:
+    """A finite real number in these bounds."""
     try:
-        if isinstance(value, str | bytes):
+        if isinstance(value, str | bytes | bool):
             raise TypeError
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConvError(f"{param(name)} {value!r}", "is not a number", "use a real number") from None
     if not isfinite(found):
         raise ConvError(f"{param(name)} {value!r}", "is not finite", "use a finite number")
+    if not least <= found <= most:
+        raise ConvError(f"{param(name)} {value!r}", f"is not from {least} to {most}", "use a number in between")
     return found
 
 
@@ -130,13 +181,14 @@ def bias(value: Any) -> Bias | None:
     """The bias: None, a number, a text such as ``50%``, or one of them for each output channel."""
     if value is None:
         return None
-    if getattr(value, "requires_grad", False):
-        raise ConvError(param("bias"), "requires grad, and no gradients are computed", "use bias.detach()")
-    whole = isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
-    if not whole and getattr(value, "ndim", 1) != 1:
+    if needs_grad(value):
+        raise ConvError(
+            param("bias"), "requires grad, and no gradients are computed", "use bias.detach(), or torch.no_grad()"
+        )
+    if getattr(value, "ndim", 1) > 1:
         rule = f"has {value.ndim} dimensions"
         raise ConvError(param("bias"), rule, "give one value, or one per output channel")
-    parts = [_level(value)] if whole else [_level(part) for part in value]
+    parts = list(map(_level, value if is_sequence(value) else (value,)))
     return Bias(tuple(part for part, _ in parts), tuple(percent for _, percent in parts))
 
 
@@ -167,13 +219,13 @@ def _spec(*values: Any) -> ConvSpec:
 
 
 def spec(
-    transpose: bool, op: Any, stride: Any, padding: Any, padding_mode: Any, dilation: Any, groups: Any,
+    transpose: Any, op: Any, stride: Any, padding: Any, padding_mode: Any, dilation: Any, groups: Any,
     output_padding: Any = 0, output_size: Any = None,
 ) -> ConvSpec:  # fmt: skip
     """The specification of these arguments."""
     extent = None if output_size is None else size("output_size", output_size)
     (count,) = integers("groups", groups, (1,))
     return _spec(
-        word("op", op, ("corr", "conv")), transpose, pair("stride", stride), pads(padding), mode(padding_mode),
+        word("op", op, ("corr", "conv")), flag("transpose", transpose), pair("stride", stride), pads(padding), mode(padding_mode),
         pair("dilation", dilation), count, pair("output_padding", output_padding), extent,
     )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable
 from functools import lru_cache
+from math import isqrt
+from os import PathLike, fsdecode
 from pathlib import PurePath
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -77,6 +79,8 @@ def given(kernel: Any) -> Given:
 
     Raises `KernelError` if they are neither text nor an array of real and finite numbers with 2 to 4 axes.
     """
+    if isinstance(kernel, PathLike):
+        kernel = fsdecode(kernel)
     if isinstance(kernel, str):
         return Given((kernel,), None, None if _is_file(kernel) else kernel)
     if isinstance(kernel, (list, tuple)) and kernel and all(isinstance(one, str) for one in kernel):
@@ -97,9 +101,9 @@ def _array(kernel: Any) -> Array:
     if type(kernel) is not np.ndarray:
         module = sys.modules.get("torch")
         if module is not None and isinstance(kernel, module.Tensor):
-            if kernel.requires_grad:
+            if arguments.needs_grad(kernel):
                 rule = "requires grad, and no gradients are computed"
-                raise KernelError(param("kernel"), rule, "use kernel.detach()")
+                raise KernelError(param("kernel"), rule, "use kernel.detach(), or torch.no_grad()")
             kernel = host(kernel, "a kernel")[0]
         elif isinstance(kernel, (list, tuple)):
             kernel = checked(list(kernel), "of lists") if _is_matrix(kernel) else _numbers(kernel)
@@ -112,7 +116,9 @@ def _array(kernel: Any) -> Array:
     if array.dtype.kind not in "buif":
         raise KernelError(f"kernel of dtype {array.dtype}", "holds no real numbers", "use real numbers")
     if not 2 <= array.ndim <= 4:
-        remedy = "give (kh, kw), for a row kernel[numpy.newaxis]; a bank (n, kh, kw); or 4-D weights"
+        side = isqrt(array.size)
+        flat = f", for a square kernel.reshape({side}, {side})" if array.size == side**2 > 1 else ""
+        remedy = f"give (kh, kw), for a row kernel[numpy.newaxis]{flat}; a bank (n, kh, kw); or 4-D weights"
         axes = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
         raise KernelError(f"kernel of shape {array.shape}", f"has {axes}", remedy)
     if array.size == 0:
@@ -201,12 +207,12 @@ def _weights(array: Array, transpose: bool, groups: int, layout: str | None) -> 
 
 
 @public
-def kernel(spec: str, *, divisor: float | str | None = None) -> NDArray[np.float64]:
+def kernel(spec: str | PathLike[str], *, divisor: float | str | None = None) -> NDArray[np.float64]:
     """The values of a kernel, as a correlation lays it on the image.
 
     Parameters
     ----------
-    spec : str
+    spec : str or path-like
         A name with arguments (``gaussian:2``), a matrix (``0,1,0;1,-4,1;0,1,0``), or a file, as for ``convcli apply -k``.
         ``convcli kernel`` lists all names.
     divisor : float, "sum" or "abs", optional
@@ -234,7 +240,7 @@ def kernel(spec: str, *, divisor: float | str | None = None) -> NDArray[np.float
     >>> convcli.kernel("1,2,1", divisor="sum")
     array([[0.25, 0.5 , 0.25]])
     """
-    if not isinstance(spec, str):
+    if not isinstance(spec, str | PathLike):
         raise KernelError(f"{param('spec')} {spec!r}"[:80], "is not text", "use a SPEC such as 'gaussian:2'")
     bank = weights_of(given(spec), False, 1, None, None, arguments.divisor(divisor), None).bank
     assert bank is not None

@@ -26,6 +26,9 @@ class ArgumentError(ConvError, ValueError):
         """The same error."""
         return cls(error.value, error.rule, error.remedy, error.why)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __str__(self) -> str:
         return one_line(PARAMETER.sub(_argument, self.text))
 
@@ -35,7 +38,7 @@ def _argument(found: re.Match[str]) -> str:
     name, value = NAMES.get(found[1], found[1]), found[2]
     if not value:
         return name
-    word = re.fullmatch(r"[A-Za-z][\w-]*", value) and value not in ("None", "True", "False")
+    word = re.fullmatch(r"[A-Za-z][\w-]*|\d+[kMGT]", value) and value not in ("None", "True", "False")
     return f"{name}='{value}'" if word else f"{name}={value}"
 
 
@@ -47,7 +50,7 @@ def own() -> Context:
     """The library's context: recipes and fitted operations stay in it for the next call. A forked process gets a new one."""
     global _own, _blas
     if not _own.here:
-        _own, _blas = Context(), OneThread()
+        _own, _blas = Context(), _blas.forked()
     return _own
 
 

@@ -24,7 +24,7 @@ def conv2d(
     channels: Channels | None = ..., combine: Combine | None = ..., divisor: float | Literal["sum", "abs"] | None = ...,
     channel_axis: int | None = ..., backend: str = ..., device: Any = ..., dtype: DTypeLike | Any = ...,
     threads: int | None = ..., plan: str | None = ..., out: Out, range: RangeLike | None = ...,
-    full_scale: float | None = ..., client: Any = ...,
+    full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> Out: ...  # fmt: skip
 @overload
 def conv2d(
@@ -33,7 +33,7 @@ def conv2d(
     channels: Channels | None = ..., combine: Combine | None = ..., divisor: float | Literal["sum", "abs"] | None = ...,
     channel_axis: int | None = ..., backend: str = ..., device: Any = ..., dtype: DTypeLike | Any = ...,
     threads: int | None = ..., plan: str | None = ..., out: None = ..., range: RangeLike | None = ...,
-    full_scale: float | None = ..., client: Any = ...,
+    full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> NDArray[Any]: ...  # fmt: skip
 @overload
 def conv2d(
@@ -42,14 +42,17 @@ def conv2d(
     channels: Channels | None = ..., combine: Combine | None = ..., divisor: float | Literal["sum", "abs"] | None = ...,
     channel_axis: int | None = ..., backend: str = ..., device: Any = ..., dtype: DTypeLike | Any = ...,
     threads: int | None = ..., plan: str | None = ..., out: None = ..., range: RangeLike | None = ...,
-    full_scale: float | None = ..., client: Any = ...,
+    full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> Any: ...  # fmt: skip
 @public
 def conv2d(
-    image: Any, kernel: Any, *, op: Any = "corr", stride: Any = 1, padding: Any = 0, padding_mode: Any = "zeros",
-    dilation: Any = 1, groups: Any = 1, bias: Any = None, layout: Any = None, channels: Any = None, combine: Any = None,
-    divisor: Any = None, channel_axis: Any = None, backend: Any = "auto", device: Any = None, dtype: Any = None,
-    threads: Any = None, plan: Any = None, out: Any = None, range: Any = None, full_scale: Any = None, client: Any = None,
+    image: Any, kernel: Any, *, op: Op = "corr", stride: Ints = 1, padding: Padding = 0, padding_mode: str = "zeros",
+    dilation: Ints = 1, groups: int = 1, bias: BiasLike | None = None, layout: Layout | None = None,
+    channels: Channels | None = None, combine: Combine | None = None,
+    divisor: float | Literal["sum", "abs"] | None = None, channel_axis: int | None = None, backend: str = "auto",
+    device: Any = None, dtype: DTypeLike | Any = None, threads: int | None = None, plan: str | None = None,
+    out: Any = None, range: RangeLike | None = None, full_scale: float | None = None, client: Any = None,
+    memory: int | str | None = None,
 ) -> Any:  # fmt: skip
     """Convolve a picture with kernels or with a layer's weights, as `torch.nn.Conv2d` does.
 
@@ -110,6 +113,9 @@ def conv2d(
         White of the image, for `range` and for percentages: by default the largest value of an integer type, or 1.
     client : distributed.Client, optional
         A Dask client whose workers compute the blocks. Image and `out` have to be stored where all workers see them.
+    memory : int or str, optional
+        About how much memory the blocks may take together, in bytes or as ``"500M"``, beside what the process has already; with
+        `client`, each block. By default some 50 MB for each thread. It needs `out`.
 
     Returns
     -------
@@ -146,7 +152,7 @@ def conv2d(
     asked = operations.asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
     )
-    return _computed(image, kernel, asked, channel_axis, out, client)
+    return _computed(image, kernel, asked, channel_axis, out, client, memory)
 
 
 @overload
@@ -156,7 +162,7 @@ def conv_transpose2d(
     bias: BiasLike | None = ..., layout: Layout | None = ..., channels: Channels | None = ..., combine: Combine | None = ...,
     divisor: float | Literal["sum", "abs"] | None = ..., channel_axis: int | None = ..., backend: str = ...,
     device: Any = ..., dtype: DTypeLike | Any = ..., threads: int | None = ..., plan: str | None = ..., out: Out,
-    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ...,
+    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> Out: ...  # fmt: skip
 @overload
 def conv_transpose2d(
@@ -165,7 +171,7 @@ def conv_transpose2d(
     bias: BiasLike | None = ..., layout: Layout | None = ..., channels: Channels | None = ..., combine: Combine | None = ...,
     divisor: float | Literal["sum", "abs"] | None = ..., channel_axis: int | None = ..., backend: str = ...,
     device: Any = ..., dtype: DTypeLike | Any = ..., threads: int | None = ..., plan: str | None = ..., out: None = ...,
-    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ...,
+    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> NDArray[Any]: ...  # fmt: skip
 @overload
 def conv_transpose2d(
@@ -174,15 +180,17 @@ def conv_transpose2d(
     bias: BiasLike | None = ..., layout: Layout | None = ..., channels: Channels | None = ..., combine: Combine | None = ...,
     divisor: float | Literal["sum", "abs"] | None = ..., channel_axis: int | None = ..., backend: str = ...,
     device: Any = ..., dtype: DTypeLike | Any = ..., threads: int | None = ..., plan: str | None = ..., out: None = ...,
-    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ...,
+    range: RangeLike | None = ..., full_scale: float | None = ..., client: Any = ..., memory: int | str | None = ...,
 ) -> Any: ...  # fmt: skip
 @public
 def conv_transpose2d(
-    image: Any, kernel: Any, *, op: Any = "corr", stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    output_size: Any = None, padding_mode: Any = "zeros", dilation: Any = 1, groups: Any = 1, bias: Any = None,
-    layout: Any = None, channels: Any = None, combine: Any = None, divisor: Any = None, channel_axis: Any = None,
-    backend: Any = "auto", device: Any = None, dtype: Any = None, threads: Any = None, plan: Any = None, out: Any = None,
-    range: Any = None, full_scale: Any = None, client: Any = None,
+    image: Any, kernel: Any, *, op: Op = "corr", stride: Ints = 1, padding: Padding = 0, output_padding: Ints = 0,
+    output_size: Ints | None = None, padding_mode: str = "zeros", dilation: Ints = 1, groups: int = 1,
+    bias: BiasLike | None = None, layout: Layout | None = None, channels: Channels | None = None,
+    combine: Combine | None = None, divisor: float | Literal["sum", "abs"] | None = None,
+    channel_axis: int | None = None, backend: str = "auto", device: Any = None, dtype: DTypeLike | Any = None,
+    threads: int | None = None, plan: str | None = None, out: Any = None, range: RangeLike | None = None,
+    full_scale: float | None = None, client: Any = None, memory: int | str | None = None,
 ) -> Any:  # fmt: skip
     """Compute the transposed convolution, as `torch.nn.ConvTranspose2d` does.
 
@@ -200,7 +208,7 @@ def conv_transpose2d(
     op, stride, padding, padding_mode, dilation, groups, bias, layout, channels, combine, divisor
         As for `conv2d`. ``same-upper`` and ``same-lower`` give the input's size times the stride. `padding_mode` says what is
         beyond the border of the input.
-    channel_axis, backend, device, dtype, threads, plan, out, range, full_scale, client
+    channel_axis, backend, device, dtype, threads, plan, out, range, full_scale, client, memory
         As for `conv2d`.
 
     Returns
@@ -228,16 +236,18 @@ def conv_transpose2d(
     asked = operations.asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
     )
-    return _computed(image, kernel, asked, channel_axis, out, client)
+    return _computed(image, kernel, asked, channel_axis, out, client, memory)
 
 
-def _computed(image: Any, kernel: Any, asked: Asked, channel_axis: Any, out: Any, client: Any) -> Any:
+def _computed(
+    image: Any, kernel: Any, asked: Asked, channel_axis: Any, out: Any, client: Any, memory: Any
+) -> Any:  # fmt: skip
     """The result of an operation, or the caller's `out` with it."""
     taken, given = pictures.taken(image, channel_axis), banks.given(kernel)
-    if out is not None or client is not None:
+    if out is not None or client is not None or memory is not None:
         from convcli.library import writing
 
-        return writing.written(taken, given, asked, out, client)
+        return writing.written(taken, given, asked, out, client, arguments.memory(memory))
     source, form, _ = taken
     fitted = operations.fitted(given, asked, source, form)
     large = fitted.layer.weight.nbytes > banks.LARGEST_KEPT

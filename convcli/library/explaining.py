@@ -21,7 +21,7 @@ from convcli.explanation.subject import Subject, fitted, index
 from convcli.images import Metadata, Picture
 from convcli.images.formats import TENSOR
 from convcli.library import arguments, banks, pictures
-from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
+from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding, RangeLike
 from convcli.library.boundary import public
 from convcli.library.notebooks import bundle
 from convcli.library.operations import Asked, asked
@@ -36,22 +36,52 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """The sum behind one value of a result. In a notebook it shows itself.
+    """The sum behind one value of a result. `convcli.explain` makes it, and in a notebook it shows itself.
 
     If one kernel reads one channel, `window`, `kernel` and `products` are ``(kh, kw)``, float64. If it sums over C channels,
     they are ``(C, kh, kw)``. If n kernels are combined, an axis of n comes first.
+
+    Attributes
+    ----------
+    at : (int, int)
+        Row and column of the output.
+    channel : int
+        The channel of the output.
+    value : float
+        The value of the result: the sum, or the combined sums.
+    window, kernel, products : ndarray
+        What the kernel reads, with zeros beyond the border; the kernel as it is applied; both multiplied.
+    bias, sum : float or tuple of float
+        The bias, and the sum of the products and the bias. If several kernels are combined, one for each.
+    written : float
+        The value after the range policy.
+    how : str
+        How it is written, in words.
+    svg : str
+        The figure as an SVG document.
+
+    Examples
+    --------
+    >>> import numpy as np, convcli
+    >>> found = convcli.explain(np.eye(3), "1,2;3,4", (0, 1), bias=10)
+    >>> found.window
+    array([[0., 0.],
+           [1., 0.]])
+    >>> found.sum, found.value
+    (13.0, 13.0)
+    >>> found.save("sum.svg")
     """
 
-    at: tuple[int, int]  # row and column of the output
-    channel: int  # of the output
-    value: float  # of the result: the sum, or the combined sums
-    window: Matrix  # what the kernel reads, with zeros beyond the border
-    kernel: Matrix  # as it is applied
-    products: Matrix  # of both
-    bias: float | tuple[float, ...]  # for each kernel, if several are combined
-    sum: float | tuple[float, ...]  # of the products and the bias; likewise
-    written: float  # the value after the range policy
-    how: str  # how it is written, in words
+    at: tuple[int, int]
+    channel: int
+    value: float
+    window: Matrix
+    kernel: Matrix
+    products: Matrix
+    bias: float | tuple[float, ...]
+    sum: float | tuple[float, ...]
+    written: float
+    how: str
     _pixel: Pixel = field(repr=False)
 
     @property
@@ -75,7 +105,7 @@ class Explanation:
         """
         from convcli.images.figures import raster
 
-        raster.save(self._scene(arguments.word("theme", theme, THEMES)), os.fspath(path))
+        raster.save(self._scene(arguments.word("theme", theme, THEMES)), arguments.path("path", path))
 
     def _scene(self, theme: str) -> Scene:
         return illustration.draw(self._pixel, PALETTES[theme], as_arguments)
@@ -92,7 +122,8 @@ def explain(
     op: Op = "corr", stride: Ints = 1, padding: Padding = 0, output_padding: Ints = 0, output_size: Ints | None = None,
     padding_mode: str = "zeros", dilation: Ints = 1, groups: int = 1, bias: BiasLike | None = None,
     layout: Layout | None = None, channels: Channels | None = None, combine: Combine | None = None,
-    divisor: float | str | None = None, channel_axis: int | None = None, range: Any = None, full_scale: float | None = None,
+    divisor: float | str | None = None, channel_axis: int | None = None, range: RangeLike | None = None,
+    full_scale: float | None = None,
 ) -> Explanation:  # fmt: skip
     """Explain one value of a result: the window of the image, the kernel, their products, and the sum.
 
@@ -143,7 +174,7 @@ def explain(
     -3.0
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     wanted = asked(spec, bias, layout, channels, combine, divisor, "auto", None, None, None, None, range, full_scale)
     subject = _subject(image, kernel, wanted, item, channel_axis)
@@ -161,16 +192,15 @@ def explain(
 def _subject(image: Any, kernel: Any, wanted: Asked, item: int | None, channel_axis: Any) -> Subject:
     """The operation, fitted to the image as `convcli apply` fits it to a file."""
     taken, given = pictures.taken(image, channel_axis), banks.given(kernel)
-    count = taken.source.shape[0]
-    if item is None and count != 1:
+    count, place = taken.source.shape[0], arguments.whole("item", item)
+    if place is None and count != 1:
         remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
         raise ImageError("the image", f"is a batch of {count}", remedy)
-    if item is not None and taken.form.rank < 4:
-        raise ImageError(param("item", item), "is for a batch (N, C, H, W), and this is one image", "leave it out")
-    (place,) = arguments.integers("item", item or 0, (1,))
+    if place is not None and taken.form.rank < 4:
+        raise ImageError(param("item", place), "is for a batch (N, C, H, W), and this is one image", "leave it out")
     if wanted.channels == "gray" and not taken.form.gray:
         raise ImageError(param("channels", "gray"), "is for gray and RGB images", "use image.convert('RGB') first")
-    colour: Array = taken.source.read(index(place, count, "item", "the batch"))
+    colour: Array = taken.source.read(index(place or 0, count, "item", "the batch"))
     white = pictures.white_of(taken.source.dtype) if wanted.full_scale is None else wanted.full_scale
     picture = Picture(colour, None, "tensor", white, taken.form.rank, metadata=Metadata(TENSOR))
     whole = colour.dtype in (np.uint8, np.uint16)

@@ -75,10 +75,7 @@ def asked(
     dtype: Any, threads: Any, plan: Any, range: Any, full_scale: Any,
 ) -> Asked:  # fmt: skip
     """The caller's arguments, checked as far as it is possible without an image."""
-    if threads is not None:
-        (threads,) = arguments.integers("threads", threads, (1,))
-        if threads < 1:
-            raise ConvError(f"{param('threads')} {threads}", "is below 1", "use a positive integer, or leave it out")
+    threads = arguments.whole("threads", threads, 1)
     for name, value, words in (
         ("backend", backend, ("auto", *BACKENDS)), ("layout", layout, LAYOUTS), ("channels", channels, CHANNELS),
         ("combine", combine, COMBINES), ("plan", plan, PLANS),
@@ -116,7 +113,7 @@ def _range(value: Any) -> Range | None:
     if isinstance(value, str) and value.count(",") == 1:
         with suppress(ValueError):
             value = tuple(map(float, value.split(",")))
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    if not arguments.is_sequence(value):
         return Range(arguments.word("range", value, RANGES))
     if len(value) != 2:
         raise ConvError(
@@ -130,7 +127,11 @@ def _range(value: Any) -> Range | None:
 
 def fitted(kernel: Given, wanted: Asked, source: Source, form: Form, out: np.dtype[Any] | None = None) -> Fitted:
     """The operation for such images, with results for an `out` of integers if that is given. A kept one, if there is one."""
-    out = np.dtype(wanted.stored) if out is None and wanted.stored is not None else out
+    if wanted.stored is not None:
+        if out is not None and out != wanted.stored:
+            rule = f"is not that of {param('out')}, {out}"
+            raise ConvError(f"{param('dtype')} '{wanted.stored}'", rule, f"leave {param('dtype')} out")
+        out = np.dtype(wanted.stored)
     channels, dtype = source.shape[1], source.dtype
     key: Hashable | None = None
     if kernel.key is not None:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcli.errors import ImageError, param
+from convcli.errors import ImageError, one_line, param
+from convcli.library.arguments import needs_grad
 from convcli.windows import WHOLE, Array, Held, Source, is_interleaved
 
 NARROW = {"uint8", "int8", "bool", "float16", "bfloat16", "float32"}
@@ -103,14 +104,14 @@ def taken(image: Any, channel_axis: Any = None) -> Taken:
         form = form_of(tuple(map(index, image.shape)), channel_axis)._replace(kind="windows")
         return Taken(Windows(image, form), form, image)
     raise TypeError(
-        f"image is a {type(image).__name__}: give an array (numpy.asarray makes one of lists), a torch tensor, "
+        f"image is of type {type(image).__name__}: give an array (numpy.asarray makes one of lists), a torch tensor, "
         "a Pillow image, or an object with shape, dtype and windows"
     )
 
 
 def has_windows(image: Any) -> bool:
     """Whether an object has a shape, a dtype, and windows by slices."""
-    return all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__"))
+    return not isinstance(image, type) and all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__"))
 
 
 def form_of(shape: tuple[int, ...], channel_axis: Any = None) -> Form:
@@ -128,6 +129,8 @@ def form_of(shape: tuple[int, ...], channel_axis: Any = None) -> Form:
             raise ImageError(f"an image of shape {shape}", "may have its channels first or last", remedy)
         return Form(rank, rank - 3 if rank > 2 else -1)
     try:
+        if isinstance(channel_axis, bool):
+            raise TypeError
         axis = index(channel_axis)
     except TypeError:
         rule, remedy = "is not an axis", f"use {param('channel_axis', -1)}, or leave it out"
@@ -151,10 +154,9 @@ def _native(array: Array) -> Array:
 
 def _tensor(image: Any, channel_axis: Any) -> Taken:
     """A tensor. Its values are read where they are, if that is the host."""
-    if image.requires_grad:
-        raise ImageError(
-            "an image that requires grad", "cannot be used: no gradients are computed", "use image.detach()"
-        )
+    if needs_grad(image):
+        rule = "cannot be used: no gradients are computed"
+        raise ImageError("an image that requires grad", rule, "use image.detach(), or torch.no_grad()")
     array, name = host(image, "an image")
     form = form_of(tuple(image.shape), channel_axis)
     form = form._replace(kind="tensor", device=image.device, dtype=name)
@@ -184,7 +186,10 @@ def _pillow(image: Any, channel_axis: Any) -> Taken:
     mode = image.mode
     if mode in ("P", "PA"):
         raise ImageError(f"a Pillow image of mode {mode}", "has indices, not colours", "use image.convert('RGB')")
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except (OSError, ValueError) as error:  # a file that ends early, or is closed
+        raise ImageError("a Pillow image", "cannot be read", "open it again", one_line(str(error))) from None
     if array.ndim not in (2, 3):
         raise ImageError(f"a Pillow image of mode {mode}", "cannot be read as an array", "use image.convert('RGB')")
     if channel_axis not in (None, -1, 2):

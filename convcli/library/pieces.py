@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from math import lcm
+from math import lcm, prod
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from convcli import engine
 from convcli.errors import ConvError, ImageError, param
 from convcli.geometry import Size
 from convcli.library.operations import Fitted, Range
 from convcli.library.pictures import Form, Taken, Windows
-from convcli.library.writing import finished
+from convcli.library.stored import Mapped, folder, same, sendable
+from convcli.library.writing import dtype_of, finished
 from convcli.pointwise.ranges import NOTHING, extremes, wider
 from convcli.runs.places import Place
 from convcli.runs.places.here import Here
@@ -24,6 +23,9 @@ from convcli.windows import WHOLE, Array, Source, blocks
 
 BLOCK_VALUES = 1 << 22
 """About how many values a block has at most, all channels together: of the result, or of the image under it."""
+
+CODING = 10
+"""So many chunks Zarr decodes or encodes at once."""
 
 WIDEST = 4096
 """The most columns of a block, if the chunks of `out` are not wider."""
@@ -57,25 +59,10 @@ class Work(NamedTuple):
     def seen(self) -> str:
         """What this process does not see of them; empty if it sees all."""
         for one in (self.image, self.out):
-            place = one.path if isinstance(one, Mapped) else _folder(one)
+            place = one.path if isinstance(one, Mapped) else folder(one)
             if place and not os.path.exists(place):
                 return f"does not see '{place}'"
         return ""
-
-
-class Mapped(NamedTuple):
-    """A memmap as plain data."""
-
-    path: str
-    dtype: str
-    mode: str
-    offset: int
-    shape: tuple[int, ...]
-    order: str
-
-    def opened(self) -> Any:
-        """The memmap."""
-        return np.memmap(self.path, self.dtype, self.mode, self.offset, self.shape, self.order)  # type: ignore[call-overload]
 
 
 class Bench:
@@ -117,6 +104,18 @@ class Bench:
         assert axis < rank
         self.out[tuple(window)] = self.work.form.restored(array).astype(self.out.dtype, copy=False)
 
+    def needs(self, size: Size) -> int:
+        """About how many bytes a block takes: computed, as `out` takes it, and the chunks that are decoded and encoded with it."""
+        blockwise, out = self.blocks[0], self.out
+        height, width = blockwise.task.geometry.output
+        block = blockwise.block(range(min(size.height, height)), range(min(size.width, width)))
+        outputs = blockwise.task.finish.outputs(blockwise.task.layer.outputs)
+        wide, form = dtype_of(out).itemsize, self.work.form
+        stored = wide * outputs * len(block.rows) * len(block.columns)
+        read = Size(*(part.stop - part.start for part in block.window))
+        coded = _coded(self.work.image, form, read, 2) * blockwise.task.source.dtype.itemsize
+        return blockwise.needs(block) + 2 * stored + coded + _coded(out, form, Size(*size), 0) * wide
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -134,28 +133,36 @@ class _One:
         return self._batch.read(self._image, rows, columns)
 
 
-def written(taken: Taken, fitted: Fitted, policy: Range | None, output: Size, out: Any, client: Any) -> Any:
+def written(
+    taken: Taken, fitted: Fitted, policy: Range | None, output: Size, out: Any, client: Any, memory: int | None = None
+) -> Any:  # fmt: skip
     """Compute an operation block by block into `out`, which is returned.
 
-    Blocks lie on the grid of its chunks, so that no chunk is written by two of them at once.
+    Blocks lie on the grid of its chunks, so that no chunk is written by two of them at once. `memory` are the bytes that those
+    take which are in work at a time.
 
     Raises
     ------
     ConvError
-        The operation cannot be done in blocks, or the workers of the client do not see the image or `out`.
+        The operation cannot be done in blocks, no block fits into `memory`, or the workers of the client do not see the image or
+        `out`.
     """
     image, target = taken.image, out
-    if _same(image, out):
+    if same(image, out):
         raise ImageError(param("out"), "is the image, of which later blocks still read", "use another one")
     if client is not None:
-        image, target = _sendable(image, "image", False), _sendable(out, "out", True)
+        image, target = sendable(image, "image", False), sendable(out, "out", True)
     work = Work(image, taken.form, target, fitted, policy, taken.source.shape[0])
     results, (s, t) = fitted.finish.outputs(fitted.layer.outputs), fitted.spec.stride
     read = 0 if fitted.spec.transpose else taken.source.shape[1] * s * t
-    size = _block_size(out, taken.form, output, max(results, read))
+    values = max(results, read)
+    size, threads = _block_size(out, taken.form, output, values), workers(fitted.compute.threads)
+    if memory is not None:
+        bench = Bench(work, taken.source, out)
+        size, threads = _fitting(bench, size, _grid(out, taken.form), threads if client is None else 1, memory)
     with ExitStack() as stack:
         if client is None:
-            place: Place = Here(work.opened().perform, workers(fitted.compute.threads))
+            place: Place = Here(work.opened().perform, threads)
         else:
             place = _far(client, work)
         stack.callback(place.close)
@@ -172,8 +179,11 @@ def written(taken: Taken, fitted: Fitted, policy: Range | None, output: Size, ou
 
 def _far(client: Any, work: Work) -> Place:
     """The workers of the caller's client."""
-    if not type(client).__module__.partition(".")[0] == "distributed":
-        raise ConvError(f"client is a {type(client).__name__}", "and no Dask client", "use distributed.Client")
+    if type(client).__module__.partition(".")[0] != "distributed":
+        rule = f"is of type {type(client).__name__}, which is no Dask client"
+        raise ConvError(param("client"), rule, "use distributed.Client")
+    if client.status != "running":
+        raise ConvError(param("client"), f"is {client.status}", "connect a new one")
     from convcli.runs.places.dask import Far
 
     return Far(client, work, ours=False)
@@ -212,6 +222,49 @@ def _block_size(out: Any, form: Form, output: Size, values: int) -> Size:
     return Size(min(_up(output.height, grid.height), max(1, rows // grid.height) * grid.height), width)
 
 
+def _sides(form: Form, rank: int) -> tuple[int, ...]:
+    """The axes of rows and columns, also of several results ``(n, H, W)`` of a picture ``(H, W)``."""
+    return (rank - 2, rank - 1) if form.rank == 2 else form.order()[-2:]
+
+
+def _fitting(bench: Bench, most: Size, grid: Size, threads: int, memory: int) -> tuple[Size, int]:
+    """The size of blocks, and how many are made at once: the largest that fit into the memory."""
+    count = threads
+    while True:
+        size = most
+        while True:
+            need = bench.needs(size)
+            if count * need <= memory:
+                return size, count
+            if size.height <= grid.height and size.width <= grid.width:
+                break
+            axis = 0 if size.height > grid.height and (size.height >= 256 or size.width <= grid.width) else 1
+            half = [*size]
+            half[axis] = _up(max(1, half[axis] // 2), grid[axis])
+            size = Size(*half)
+        if count == 1:
+            break
+        count //= 2
+    rule = f"needs {need / 2**20:.0f} MiB, and {memory / 2**20:.0f} are allowed"
+    remedy = f"use {param('memory', f'{max(64, -(-need >> 20))}M')} or more"
+    raise ImageError(f"a block of {size} values of the result", rule, remedy)
+
+
+def _coded(array: Any, form: Form, size: Size, more: int) -> int:
+    """The values of the chunks or shards that are decoded or encoded at once for a window of this size; 0 without chunks.
+
+    `more` of them it may touch along each side, where it does not lie on their grid.
+    """
+    chunk = getattr(array, "shards", None) or getattr(array, "chunks", None)
+    rank = len(array.shape)
+    if not isinstance(chunk, tuple) or len(chunk) != rank or not all(isinstance(side, int) for side in chunk):
+        return 0
+    touched: list[int] = [-(-length // side) for length, side in zip(array.shape, chunk, strict=True)]
+    for place, length in zip(_sides(form, rank), size, strict=True):
+        touched[place] = min(touched[place], -(-length // chunk[place]) + more)
+    return int(prod(chunk)) * min(CODING, prod(touched))
+
+
 def _up(length: int, step: int) -> int:
     return -(-length // step) * step
 
@@ -220,7 +273,7 @@ def _grid(out: Any, form: Form) -> Size:
     """Rows and columns of what `out` writes as a whole: its shards, or its chunks; one pixel for memory."""
     sides = [1, 1]
     rank = len(out.shape)
-    places = (rank - 2, rank - 1) if form.rank == 2 else form.order()[-2:]
+    places = _sides(form, rank)
     for name in ("chunks", "shards"):
         found = getattr(out, name, None)
         if isinstance(found, tuple) and len(found) == rank:
@@ -229,63 +282,3 @@ def _grid(out: Any, form: Form) -> Size:
                 if isinstance(part, int) and part > 0:
                     sides[number] = lcm(sides[number], part)
     return Size(sides[0], sides[1])
-
-
-def _sendable(one: Any, name: str, writes: bool) -> Any:
-    """What a worker opens the same from. Raises a ConvError if it is in this process alone."""
-    if isinstance(one, np.ndarray):
-        if (found := _mapped(one, writes)) is not None:
-            return found
-        remedy = "use a Zarr array or a memmap, or leave client out"
-        raise ConvError(param(name), "is in the memory of this process", remedy)
-    if type(getattr(one, "store", None)).__name__ in ("MemoryStore", "dict", "KVStore"):
-        remedy = "use a store that all workers see, or leave client out"
-        raise ConvError(param(name), "is in the memory of this process", remedy)
-    return one
-
-
-def _map_of(array: Any) -> Any:
-    """The memmap that an array is, or is a part of; None for other arrays."""
-    found = None
-    while isinstance(array, np.ndarray):
-        found = array if isinstance(array, np.memmap) and array.filename is not None else found
-        array = array.base
-    return found
-
-
-def _mapped(array: Array, writes: bool) -> Mapped | None:
-    """A memmap, or a contiguous part of one, as plain data; None for other arrays."""
-    whole = _map_of(array)
-    order = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else ""
-    if whole is None or not order:
-        return None
-    offset = whole.offset + array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    path = os.path.abspath(whole.filename)
-    return Mapped(path, array.dtype.str, "r+" if writes else "r", offset, array.shape, order)
-
-
-def _folder(one: Any) -> str:
-    """Where an array of Zarr is, if that is a folder of this machine."""
-    store = getattr(one, "store", None)
-    root = getattr(store, "root", None)
-    return os.path.join(str(root), str(getattr(one, "path", ""))) if root is not None and store is not None else ""
-
-
-def _same(image: Any, out: Any) -> bool:
-    """Whether an image and `out` are the same, or parts of the same memory or file."""
-    if image is out:
-        return True
-    if isinstance(image, np.ndarray) and isinstance(out, np.ndarray):
-        one, other = _map_of(image), _map_of(out)
-        files = (
-            one is not None and other is not None and os.path.realpath(one.filename) == os.path.realpath(other.filename)
-        )
-        return bool(np.may_share_memory(image, out) or files)
-    where = _place(image), _place(out)
-    return where[0] is not None and where[0] == where[1]
-
-
-def _place(one: Any) -> tuple[str, str] | None:
-    """Where an array of Zarr is stored."""
-    store = getattr(one, "store", None)
-    return None if store is None else (str(store), str(getattr(one, "path", "")))

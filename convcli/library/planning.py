@@ -11,24 +11,51 @@ import numpy as np
 from convcli import engine
 from convcli.backends import Considered
 from convcli.geometry import Geometry
-from convcli.library import arguments, banks, operations, pictures
-from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding
+from convcli.library import arguments, banks, operations, pictures, writing
+from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout, Op, Padding, RangeLike
 from convcli.library.boundary import public
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an operation would be computed."""
+    """How an operation would be computed, as `convcli.plan` says it.
 
-    input_shape: tuple[int, ...]  # of the image
-    output_shape: tuple[int, ...]  # of the result, as `convcli.conv2d` gives it
-    geometry: Geometry  # all sizes, strides and paddings, as resolved
-    backend: str  # what computes: ``numpy``, ``torch`` or ``reference``
-    reason: str  # why ``auto`` chose it; empty if it was asked for
+    Attributes
+    ----------
+    input_shape, output_shape : tuple of int
+        The shapes of the image, and of the result as `convcli.conv2d` gives it.
+    geometry : Geometry
+        All sizes, strides and paddings, as integers.
+    backend : str
+        What computes: ``numpy``, ``torch`` or ``reference``.
+    reason : str
+        Why ``auto`` chose it; empty if it was asked for.
+    device, dtype : str
+        Of the computation.
+    plan : str
+        The strategy in words; for other backends than numpy their name.
+    considered : tuple of Considered
+        The strategies that numpy compared, the chosen one first, each with a `name`.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> made = convcli.plan((480, 640), "sobel-x", padding="same-upper", stride=2)
+    >>> made.output_shape, made.dtype
+    ((240, 320), 'float32')
+    >>> made.geometry.pads
+    Pads(top=0, bottom=1, left=0, right=1)
+    """
+
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    geometry: Geometry
+    backend: str
+    reason: str
     device: str
-    dtype: str  # of the computation
-    plan: str  # the strategy in words; for other backends than numpy their name
-    considered: tuple[Considered, ...]  # the strategies that numpy compared, the chosen one first
+    dtype: str
+    plan: str
+    considered: tuple[Considered, ...]
 
 
 @public
@@ -38,7 +65,7 @@ def plan(
     groups: int = 1, bias: BiasLike | None = None, layout: Layout | None = None, channels: Channels | None = None,
     combine: Combine | None = None, divisor: float | str | None = None, channel_axis: int | None = None,
     backend: str = "auto", device: Any = None, dtype: Any = None, threads: int | None = None, plan: str | None = None,
-    out: Any = None, range: Any = None, full_scale: float | None = None,
+    out: Any = None, range: RangeLike | None = None, full_scale: float | None = None,
 ) -> Plan:  # fmt: skip
     """Say how an operation would be computed. Nothing is computed.
 
@@ -73,7 +100,7 @@ def plan(
     'separable'
     """
     spec = arguments.spec(
-        bool(transpose), op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
+        transpose, op, stride, padding, padding_mode, dilation, groups, output_padding, output_size
     )  # fmt: skip
     asked = operations.asked(
         spec, bias, layout, channels, combine, divisor, backend, device, dtype, threads, plan, range, full_scale
@@ -86,7 +113,7 @@ def plan(
     else:
         taken = pictures.taken(image, channel_axis)
         announced, form = pictures.shaped(taken.source), taken.form
-    target = None if out is None else np.dtype(str(out.dtype).removeprefix("torch."))
+    target = None if out is None else writing.dtype_of(out)
     fitted = operations.fitted(banks.given(kernel), asked, announced, form, target)
     call = engine.prepare(announced, fitted.layer, fitted.spec, fitted.compute, fitted.finish, fitted.lift)
     text, considered = call.backend, tuple[Considered, ...]()

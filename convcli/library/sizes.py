@@ -26,6 +26,10 @@ def output_size(
 ) -> Any:  # fmt: skip
     """The size of the output of a convolution, as `conv2d` and `conv_transpose2d` compute it.
 
+    ``⌊(size + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1``, and for the transposed convolution
+    ``(size - 1)·stride - 2·padding + dilation·(kernel_size - 1) + output_padding + 1``, as `torch.nn.Conv2d` and
+    `torch.nn.ConvTranspose2d` define them.
+
     Parameters
     ----------
     size, kernel_size : int or (int, int)
@@ -58,7 +62,7 @@ def output_size(
     """
     values = (size, kernel_size, stride, padding, dilation, output_padding)
     spec = arguments.spec(
-        bool(transpose), "corr", stride, padding, "zeros", dilation, 1, output_padding
+        transpose, "corr", stride, padding, "zeros", dilation, 1, output_padding
     )  # fmt: skip
     found = spec.resolve(arguments.size("size", size), arguments.size("kernel_size", kernel_size)).output
     whole = all(isinstance(value, str) or hasattr(value, "__index__") for value in values)

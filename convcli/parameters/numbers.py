@@ -180,17 +180,9 @@ class BytesType(WordType[int]):
     name = "SIZE"
 
     def _parse(self, text: str) -> int:
-        found = re.fullmatch(r"\s*([1-9]\d*|[1-9]\d*\.\d+|0\.\d+)\s*([kmgt])(i?b)?\s*", text.lower())
-        if not found:
-            raise ValueError(f"'{text}' is not an amount of memory: use 512M or 2G")
-        number = float(found[1]) * 1024 ** ("kmgt".index(found[2]) + 1)
-        if not LEAST_MEMORY <= number <= MOST_MEMORY:
-            raise ValueError(f"'{text}' is not an amount of memory from {LEAST_MEMORY >> 20}M up: use 512M or 2G")
-        return int(number)
+        from convcli.system.memory import amount
 
-
-LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1 << 50
-"""The least and the most memory that blocks may get, in bytes."""
+        return amount(text)
 
 
 class RealType(WordType[float]):

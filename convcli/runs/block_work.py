@@ -219,24 +219,16 @@ class BlockWork:
             stop = size
         return slice(start if window.start - start < s else window.start, stop)
 
+    @property
+    def tile_width(self) -> int:
+        """Columns of the result of a tile. Narrower blocks compute parts of tiles that they do not keep."""
+        recipe = self.blockwise.recipe
+        return max(map(len, recipe.columns), default=1) * recipe.job.upsample.columns * recipe.job.widen
+
     def needs(self, block: Block) -> int:
         """About how many bytes a block takes while it is made: its window, its result, what it is stored as, and the encoder."""
-        task, recipe = self.blockwise.task, block.recipe
-        rows, columns = block.window
-        height = min(rows.stop, self.geometry.input.height) - rows.start
-        width = min(columns.stop, self.geometry.input.width) - columns.start
-        pixels = len(block.rows) * len(block.columns)
-        window = height * width * task.source.shape[1] * task.source.dtype.itemsize
-        computed = np.dtype(task.finish.dtype or task.dtype).itemsize * task.finish.outputs(task.layer.outputs)
         stored = np.dtype(self.storage.dtype).itemsize * self.shape[0]
-        again = 2 * computed if task.finish.dtype is None else 0  # policies of real values make copies
-        job, kind = recipe.job, np.dtype(recipe.dtype).itemsize
-        tile = 0
-        if recipe.rows:
-            strip, part = next(iter(recipe.rows)), next(iter(recipe.columns))
-            gathered = len(recipe.rows[strip].indices) * len(recipe.columns[part][0].indices) * job.step * job.gathered
-            tile = 3 * kind * (gathered + len(strip) * len(part) * job.step * job.outputs * job.thin)
-        return int(window + pixels * (computed + again + 2 * stored) + tile)
+        return self.blockwise.needs(block) + 2 * stored * len(block.rows) * len(block.columns)
 
 
 def sizes(work: BlockWork, grid: Size, pyramid: bool = False) -> list[Size]:
@@ -247,9 +239,10 @@ def sizes(work: BlockWork, grid: Size, pyramid: bool = False) -> list[Size]:
     """
     height, width = work.geometry.output
     whole = -(-width // grid.width) * grid.width
-    wide = (
-        whole if work.file.chunk.width >= work.geometry.input.width else min(whole, _rounded(LARGEST.width, grid.width))
-    )
+    widest = work.tile_width if LARGEST.width < work.tile_width <= 2 * LARGEST.width else LARGEST.width
+    wide = min(whole, _rounded(widest, grid.width))
+    if work.file.chunk.width >= work.geometry.input.width:
+        wide = whole
     most = LARGEST.width if pyramid else LARGEST.height
     tall = min(-(-height // grid.height) * grid.height, _rounded(most, grid.height))
     found = [Size(tall, wide)]

@@ -43,17 +43,27 @@ def _functions() -> tuple[Callable[[], int], Callable[[int], Any]] | None:
 
 
 class OneThread:
-    """Holds the number of threads at 1 while one or more calls are within it."""
+    """Holds the number of threads at 1 while one or more calls are within it.
 
-    def __init__(self) -> None:
-        self._lock, self._within, self._before = Lock(), 0, 1
+    Parameters
+    ----------
+    least : int
+        The number that is put back is at least this.
+    """
+
+    def __init__(self, least: int = 1) -> None:
+        self._lock, self._within, self._before, self._least = Lock(), 0, 1, least
+
+    def forked(self) -> OneThread:
+        """What a forked process uses instead. If calls were at work when it began, it began with one thread."""
+        return OneThread(self._before if self._within else self._least)
 
     def __enter__(self) -> None:
         found = _functions() if _NUMPY in sys.modules else None
         with self._lock:
             self._within += 1
             if self._within == 1:
-                self._before = 1 if found is None else found[0]()
+                self._before, self._least = (1 if found is None else max(found[0](), self._least)), 1
                 if self._before > 1 and found is not None:
                     found[1](1)
 

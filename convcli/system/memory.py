@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,24 @@ def total_bytes() -> float:
     A run asks the system only once.
     """
     return current().kept(total_bytes, lambda: min(_installed(), _allowed(), _address_space()))
+
+
+LEAST_BYTES, MOST_BYTES = 64 << 20, 1 << 50
+"""The least and the most memory that blocks may get, as a text says it."""
+
+
+def amount(text: str) -> int:
+    """The bytes of ``512M`` or ``2G``: a number followed by k, M, G or T, which are powers of 1024; also KiB or KB.
+
+    Raises a ValueError for any other text, and for less than `LEAST_BYTES`.
+    """
+    found = re.fullmatch(r"\s*([1-9]\d*|[1-9]\d*\.\d+|0\.\d+)\s*([kmgt])(i?b)?\s*", text.lower())
+    if not found:
+        raise ValueError(f"'{text}' is not an amount of memory: use 512M or 2G")
+    number = float(found[1]) * 1024 ** ("kmgt".index(found[2]) + 1)
+    if not LEAST_BYTES <= number <= MOST_BYTES:
+        raise ValueError(f"'{text}' is not an amount of memory from {LEAST_BYTES >> 20}M up: use 512M or 2G")
+    return int(number)
 
 
 def _installed() -> float:

@@ -141,3 +141,11 @@ def test_nothing_large_is_kept() -> None:
     finally:
         tracemalloc.stop()
     assert held < 1 << 22 < peak
+
+
+def test_a_path_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "k.csv").write_text("1,2\n3,4\n")
+    image = np.random.default_rng(0).random((5, 5))
+    expected = convcli.conv2d(image, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(convcli.conv2d(image, tmp_path / "k.csv"), expected)
+    assert convcli.kernel(tmp_path / "k.csv").tolist() == [[1, 2], [3, 4]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,93 @@ def test_errors_are_value_errors_that_name_arguments(call: Callable[[], object],
     assert caught.value.__cause__ is None
     names = {name for one in convcli.__all__ for name in inspect.signature(getattr(convcli, one)).parameters}
     assert set(re.findall(r"(\w+)=", text)) <= names
+
+
+WRONG = [
+    None, True, -1, 0, 10**30, 1.5, float("nan"), "", "nonsense", "é\n", b"x", [], [1, 2, 3, 4, 5, 6, 7], (1, "a"), [[1], [2, 3]],
+    {}, {1}, object(), int, np.zeros(0), np.array(["a"]), np.array([1, None]), 1j, range(3), (None, None), np.ones((2,) * 5),
+]  # fmt: skip
+
+BASES: list[tuple[str, dict[str, Any]]] = [
+    ("conv2d", {"image": IMAGE, "kernel": "sobel-x"}),
+    ("conv2d", {"image": IMAGE, "kernel": WEIGHT}),
+    ("conv_transpose2d", {"image": IMAGE, "kernel": "bilinear:2", "stride": 2}),
+    ("plan", {"image": (3, 20, 24), "kernel": "sobel-x"}),
+    ("output_size", {"size": 8, "kernel_size": 3}),
+    ("kernel", {"spec": "gaussian:2"}),
+    ("explain", {"image": IMAGE, "kernel": "sobel-x", "at": (1, 1)}),
+    ("animate", {"image": IMAGE[0, :5, :5], "kernel": "sobel-x"}),
+    ("apply", {"source": "in.png", "target": "out.png", "kernel": "box:3"}),
+]
+
+
+@pytest.mark.parametrize(("name", "base"), BASES, ids=[name for name, _ in BASES])
+def test_wrong_values_of_every_argument(name: str, base: dict[str, Any], tmp_path: Path) -> None:
+    """They are accepted, or refused in one line by a ValueError or a TypeError of ours: no other error of any kind."""
+    Image.fromarray(IMAGE[0]).save(tmp_path / "in.png")
+    with chdir(tmp_path):
+        for argument in inspect.signature(getattr(convcli, name)).parameters:
+            told: list[tuple[bool, str]] = []
+            for value in WRONG:
+                try:
+                    getattr(convcli, name)(**{**base, argument: value})
+                except (ArgumentError, TypeError) as error:
+                    told.append((isinstance(error, ArgumentError), str(error)))
+            assert len(told) > len(WRONG) // 2, argument
+            for ours, text in told:
+                assert text.isprintable(), text
+                assert ": " in text, f"no remedy: {text}"
+                assert ours or text.startswith(f"{argument} is of type "), text
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: convcli.explain(IMAGE, "box:3", 1), "at 1 is not a pair (rows, columns): use at=(1, 1)"),  # type: ignore[arg-type]
+        (lambda: convcli.conv2d(IMAGE, "box:3", stride={1, 2}), "stride {1, 2} is not an integer"),
+        (lambda: convcli.conv2d(IMAGE, "box:3", bias=b"1"), "bias b'1' is not a number"),
+        (lambda: convcli.conv2d(IMAGE, "box:3", bias=10**400), "is not a number"),
+        (lambda: convcli.conv2d(IMAGE, "box:3", padding_mode=""), "padding_mode '' is not known"),
+        (lambda: convcli.conv2d(IMAGE, np.ones(9)), "for a square kernel.reshape(3, 3); a bank"),
+        (lambda: convcli.conv2d(IMAGE, np.ones(3)), "for a row kernel[numpy.newaxis]; a bank"),
+        (lambda: convcli.conv2d(IMAGE, "box:3", dtype="uint16", range="clip", out=IMAGE[:, 1:-1, 1:-1].copy()), "leave dtype out"),
+        (lambda: convcli.plan(IMAGE, "box:3", transpose="no"), "transpose 'no' is not True or False"),  # type: ignore[arg-type]
+        (lambda: convcli.animate(5, 3, fps=0), "fps 0 is not from 0.1 to 50"),
+        (lambda: convcli.animate(5, 3).still(9), "frame 9 is not among the 9 frames: use 0 to 8"),
+        (lambda: convcli.animate(5, 3).still("a"), "number 'a' is not an integer"),  # type: ignore[arg-type]
+        (lambda: convcli.apply("in.png", "out.png", "box:3", quality=101), "quality 101 is above 100: use at most 100"),
+        (lambda: convcli.apply("in.png", "out.png", "box:3", memory="5"), "memory '5' is not an amount of memory from 64M up"),
+        (lambda: convcli.apply("in.tif", "out.png", "box:3", memory=1 << 40, max_pixels=1 << 39), "in.tif"),
+    ],
+)  # fmt: skip
+def test_what_wrong_values_are_told(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        call()
+    assert said in str(caught.value)
+
+
+def test_errors_are_copied_sent_and_shown() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        convcli.conv2d(IMAGE, "box:3", padding="reflect")
+    error = caught.value
+    assert repr(error) == f"ArgumentError({str(error)!r})"
+    for other in (copy(error), deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert str(other) == str(error)
+
+
+def test_results_are_copied_and_sent(tmp_path: Path) -> None:
+    Image.fromarray(IMAGE[0]).save(tmp_path / "in.png")
+    results: list[Any] = [
+        convcli.plan(IMAGE, "sobel"), convcli.explain(IMAGE, "sobel", (1, 1)), convcli.animate(5, 3),
+        convcli.apply(tmp_path / "in.png", tmp_path / "out.png", "box:3"),
+    ]  # fmt: skip
+    for one in results:
+        for other in (copy(one), deepcopy(one), pickle.loads(pickle.dumps(one))):
+            assert type(other) is type(one)
+            assert repr(other) == repr(one)
+    assert {type(one).__name__ for one in results} == {name for name in convcli.__all__ if name[0].isupper()}
+    for name in convcli.__all__:
+        assert pickle.loads(pickle.dumps(getattr(convcli, name))) is getattr(convcli, name)
 
 
 def test_errors_are_those_of_the_core_too() -> None:

@@ -40,7 +40,7 @@ def failures(found: list[doctest.DocTest]) -> tuple[str, int]:
     return "".join(said), sum(len(one.examples) for one in found)
 
 
-@pytest.mark.parametrize("name", [name for name in convcli.__all__ if inspect.isfunction(getattr(convcli, name))])
+@pytest.mark.parametrize("name", convcli.__all__)
 def test_examples_of_docstrings(name: str, folder: Path) -> None:
     text = inspect.getdoc(getattr(convcli, name)) or ""
     with chdir(folder):

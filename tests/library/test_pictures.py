@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,11 @@ def test_what_is_no_real_number_is_refused(kind: str) -> None:
         convcli.conv2d(np.zeros((4, 5), kind), "box:3")
 
 
-@pytest.mark.parametrize("nothing", [None, 3, 2.5, "photo.png", [[1, 2], [3, 4]], ((1, 2), (3, 4)), b"x", {}, object()])
+@pytest.mark.parametrize(
+    "nothing", [None, 3, 2.5, "photo.png", [[1, 2], [3, 4]], ((1, 2), (3, 4)), b"x", {}, object(), np.ndarray]
+)
 def test_what_is_no_image_is_a_type_error(nothing: object) -> None:
-    with pytest.raises(TypeError, match="image is a"):
+    with pytest.raises(TypeError, match="image is of type"):
         convcli.conv2d(nothing, "box:3")
 
 
@@ -198,3 +201,32 @@ def test_nothing_of_the_input_changes() -> None:
             found = convcli.conv2d(array, kernel, padding="same", channel_axis=-1, range="minmax")
             assert not np.shares_memory(found, array)
             np.testing.assert_array_equal(array, before)
+
+
+def test_a_pillow_image_that_cannot_be_read(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "in.png")
+    closed = Image.open(tmp_path / "in.png")
+    closed.close()
+    with pytest.raises(ValueError, match="a Pillow image cannot be read: Operation on closed image; open it again"):
+        convcli.conv2d(closed, "box:3")
+
+
+def test_without_gradients_parameters_are_taken() -> None:
+    """Within ``torch.no_grad()``, a layer's own parameters and images of it can be used as they are."""
+    layer = torch.nn.Conv2d(3, 4, 3)
+    image = torch.rand(1, 3, 8, 9, requires_grad=True)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            found = convcli.conv2d(image, layer.weight, bias=layer.bias)
+            torch.testing.assert_close(found, layer(image))
+            out = torch.empty(1, 4, 6, 7, requires_grad=mode is torch.no_grad)
+            assert convcli.conv2d(image, layer.weight, bias=layer.bias, out=out) is out
+    for arguments in (
+        {"bias": layer.bias},
+        {"kernel": layer.weight},
+        {"image": image},
+        {"out": torch.empty(1, 4, 6, 7, requires_grad=True)},
+    ):
+        given = {"image": image.detach(), "kernel": layer.weight.detach(), **arguments}
+        with pytest.raises(ValueError, match=r"requires? grad"):
+            convcli.conv2d(**given)

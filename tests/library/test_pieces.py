@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -9,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import convcli
+from convcli.errors import ConvError
 from convcli.library import pieces
+from support.cli import environment
 
 zarr = pytest.importorskip("zarr")
 IMAGE = np.random.default_rng(0).integers(0, 256, (3, 150, 170), np.uint8)
@@ -139,6 +144,96 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     assert 0 < Lazy.largest < 1 << 22 < np.prod(Lazy.shape)
 
 
+PEAK = """
+import re, sys
+import numpy as np, zarr, convcli
+def bytes_of(name):
+    with open("/proc/self/status") as stream:
+        return int(re.search(name + r":\\s+(\\d+)", stream.read())[1]) << 10
+def arrays(side):
+    made = [zarr.create_array(f"{side}{name}", shape=(3, side, side), chunks=(1, 250, 250), dtype=kind, fill_value=7)
+            for name, kind in (("in", "u1"), ("out", "f4"))]
+    return made
+image, out = arrays(500)
+convcli.conv2d(image, "gaussian:3", padding="same", out=out, threads=1)  # all is imported
+image, out = arrays(3000)
+with open("/proc/self/clear_refs", "w") as stream:
+    stream.write("5")
+before = bytes_of("VmRSS")
+convcli.conv2d(image, "gaussian:3", padding="same", out=out, threads=8, memory=eval(sys.argv[1]))
+print(bytes_of("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="the peak of a process is read as Linux tells it"
+)
+def test_memory_is_what_blocks_take(tmp_path: Path) -> None:
+    """The peak of a process beyond what it had before the call."""
+
+    def peak(memory: str) -> int:
+        folder = tmp_path / memory.strip("'")
+        folder.mkdir()
+        command = [sys.executable, "-c", PEAK, memory]
+        ended = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return int(ended.stdout)
+
+    bounded = peak("'64M'")
+    assert bounded < 64 << 20
+    assert peak("None") > 1.5 * bounded
+
+
+@pytest.mark.parametrize("memory", ["64M", 1 << 22, 1 << 23])
+def test_values_do_not_depend_on_memory(memory: Any, picture: Any, tmp_path: Path) -> None:
+    expected = convcli.conv2d(IMAGE, "gaussian:3", padding="same")
+    out = array_in(tmp_path, "out.zarr", expected.shape, (1, 8, 12), "f4")
+    small = array_in(tmp_path, "small.zarr", IMAGE.shape, (1, 8, 12), "u1")
+    small[:] = IMAGE
+    assert convcli.conv2d(small, "gaussian:3", padding="same", out=out, memory=memory) is out
+    np.testing.assert_array_equal(out[:], expected)
+    array = np.empty_like(expected)  # arrays in memory, too
+    convcli.conv2d(IMAGE, "gaussian:3", padding="same", out=array, memory=memory)
+    np.testing.assert_array_equal(array, expected)
+
+
+def test_the_largest_blocks_that_fit() -> None:
+    class Bench:
+        def needs(self, size: Any) -> int:
+            return int(size.height * size.width)
+
+    def fitting(memory: int, threads: int = 4) -> tuple[tuple[int, int], int]:
+        size, count = pieces._fitting(Bench(), pieces.Size(600, 1000), pieces.Size(50, 100), threads, memory)  # type: ignore[arg-type]
+        return tuple(size), count  # type: ignore[return-value]
+
+    assert fitting(2_400_000) == ((600, 1000), 4)
+    assert fitting(2_399_999) == ((300, 1000), 4)
+    assert fitting(1_199_999) == ((150, 1000), 4)
+    assert fitting(599_999) == ((150, 500), 4)
+    assert fitting(20_000) == ((50, 100), 4)
+    assert fitting(19_999) == ((50, 100), 2)
+    assert fitting(5_000) == ((50, 100), 1)
+    with pytest.raises(ConvError, match="a block of 50×100 values of the result needs"):
+        fitting(4_999)
+
+
+def test_where_memory_does_not_suit(picture: Any, tmp_path: Path) -> None:
+    out = array_in(tmp_path, "out.zarr", IMAGE.shape, (3, 150, 170), "f4")
+    with pytest.raises(
+        ValueError, match=r"a block of 150×170 values .* MiB, and 0 are allowed: use memory='64M' or more"
+    ):
+        convcli.conv2d(picture, "box:3", padding="same", out=out, memory=1000)
+    with pytest.raises(ValueError, match=r"memory needs a place for the result .*: give it as out"):
+        convcli.conv2d(picture, "box:3", memory="64M")
+    tensor = torch.empty(IMAGE.shape)
+    with pytest.raises(ValueError, match="memory is for blocks, and a tensor"):
+        convcli.conv2d(picture, "box:3", padding="same", out=tensor, memory="64M")
+    with pytest.raises(
+        ValueError, match="memory 'much' is not an amount of memory from 64M up: use '512M' or '2G', or bytes"
+    ):
+        convcli.conv2d(picture, "box:3", padding="same", out=out, memory="much")
+
+
 def test_an_image_is_not_its_own_target(picture: Any, tmp_path: Path) -> None:
     again = zarr.open_array(str(tmp_path / "in.zarr"))
     mapped = np.lib.format.open_memmap(tmp_path / "m.npy", "w+", "u1", (40, 50))
@@ -212,3 +307,14 @@ def test_what_a_client_cannot_reach(client: Any, picture: Any, tmp_path: Path) -
     (tmp_path / "in.zarr").rename(tmp_path / "gone.zarr")
     with pytest.raises(ValueError, match="does not see"):
         convcli.conv2d(picture, "box:3", padding="same", out=out, client=client)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_client_that_is_closed(client: Any, picture: Any, tmp_path: Path) -> None:
+    out = array_in(tmp_path, "out.zarr", IMAGE.shape, (3, 50, 60), "f4")
+    convcli.conv2d(picture, "box:3", padding="same", out=out, client=client, memory="64M")
+    np.testing.assert_array_equal(out[:], convcli.conv2d(IMAGE, "box:3", padding="same"))
+    other = type(client)(client.scheduler.address, set_as_default=False)
+    other.close()
+    with pytest.raises(ValueError, match="client is closed: connect a new one"):
+        convcli.conv2d(picture, "box:3", padding="same", out=out, client=other)

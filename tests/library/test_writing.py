@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,5 +120,12 @@ def test_integers_that_are_refused() -> None:
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=np.zeros(REAL.shape, np.int16), range="clip")
     with pytest.raises(ValueError, match="range='raw' does not fit into uint8"):
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=np.zeros(REAL.shape, np.uint8), range="raw")
-    with pytest.raises(TypeError, match="out is a list"):
+    with pytest.raises(TypeError, match="out is of type list"):
         convcli.conv2d(IMAGE, "sharpen", padding="same", out=[1, 2])
+
+
+def test_a_zarr_that_is_only_read(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(str(tmp_path / "out.zarr"), shape=REAL.shape, chunks=(1, 9, 9), dtype="f4")
+    with pytest.raises(ValueError, match="out is read-only: open it for writing, with mode 'r\\+'"):
+        convcli.conv2d(IMAGE, "sharpen", padding="same", out=zarr.open(str(tmp_path / "out.zarr"), mode="r"))

@@ -19,6 +19,9 @@ import numpy as np
 import scipy.ndimage as ndi
 import torch
 import torch.nn.functional as F
+from astropy import convolution as astropy
+from PIL import Image, ImageFilter
+from scipy import signal
 
 import convcli
 
@@ -101,6 +104,12 @@ def _bilinear() -> torch.Tensor:
 
 def _our_unsharp(image: Any, blurred: Any) -> Any:
     return np.clip(image + (image - blurred), 0, 1)
+
+
+def _pillow(kernel: np.ndarray, scale: float) -> np.ndarray:
+    """Of the result, what no border touches: there Pillow keeps the image."""
+    made = Image.fromarray(RGB).filter(ImageFilter.Kernel((3, 3), kernel.ravel().tolist(), scale))
+    return np.asarray(made)[1:-1, 1:-1]
 
 
 PORTS = (
@@ -210,6 +219,32 @@ PORTS = (
     Port(
         "kornia: filter2d, normalized", lambda: _kornia("filter2d")(BATCH, torch.from_numpy(SOBEL_X)[None], "replicate", True),
         lambda: convcli.conv2d(BATCH, "sobel-x", divisor="abs", **SAME, padding_mode="replicate"), kept=True,
+    ),
+    Port(
+        "cv2: a separable kernel", lambda: cv2.sepFilter2D(GRAY, -1, np.array([1.0, 2, 1]), np.array([1.0, 0, -1, 0, 1]), delta=5),
+        lambda: convcli.conv2d(GRAY, np.outer([1, 0, -1, 0, 1], [1, 2, 1]), bias=5, **MIRRORED),
+    ),
+    Port(
+        "scipy: the full convolution", lambda: signal.convolve2d(GRAY, np.arange(20.0).reshape(4, 5)),
+        lambda: convcli.conv2d(GRAY, np.arange(20.0).reshape(4, 5), op="conv", padding="full"),
+    ),
+    Port(
+        "PIL: a kernel of 3×3, whose first row is at the bottom", lambda: _pillow(EMBOSS, 2),
+        lambda: convcli.conv2d(Image.fromarray(RGB), EMBOSS[::-1], divisor=2, dtype="uint8", range="clip"), tolerance=1,
+    ),
+    Port(
+        "astropy: convolve", lambda: astropy.convolve(GRAY, astropy.Gaussian2DKernel(1), boundary="extend"),
+        lambda: convcli.conv2d(
+            GRAY, astropy.Gaussian2DKernel(1), op="conv", divisor="sum", **SAME, padding_mode="replicate"
+        ),
+    ),
+    Port(
+        "torch: patches", lambda: F.unfold(BATCH, 2, stride=2).view(2, 3, 4, 6, 7).flatten(1, 2),
+        lambda: convcli.conv2d(BATCH, np.eye(4).reshape(4, 2, 2), stride=2),
+    ),
+    Port(
+        "torch: interpolate", lambda: F.interpolate(BATCH, scale_factor=3, mode="bilinear"),
+        lambda: convcli.conv_transpose2d(BATCH, "bilinear:3", stride=3, padding="same-upper", padding_mode="replicate"),
     ),
 )  # fmt: skip
 

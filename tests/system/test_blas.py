@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Barrier, Thread
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -78,3 +79,51 @@ def test_the_library_uses_it(three: None, monkeypatch: pytest.MonkeyPatch) -> No
         convcli.conv2d(np.ones((64, 64)), "gaussian:3", stride=0)
     assert seen == [1]
     assert count() == 3
+
+
+def test_calls_of_threads_that_overlap_and_fail(three: None) -> None:
+    """NumPy's own products are right meanwhile, and the number is put back at the end."""
+    ended, seen, wrong = Event(), set(), []
+    left = np.random.default_rng(0).normal(size=(64, 64))
+    expected = left @ left
+
+    def convolve(number: int) -> None:
+        for size in range(20, 60):
+            if number % 2:
+                with pytest.raises(ValueError):
+                    convcli.conv2d(left, "box:99")
+            convcli.conv2d(left[:size], "gaussian:2")
+
+    def multiply() -> None:
+        while not ended.is_set():
+            seen.add(count())
+            wrong.append(np.abs(left @ left - expected).max() > 1e-10)
+
+    beside = Thread(target=multiply)
+    beside.start()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(convolve, range(4)))
+    ended.set()
+    beside.join()
+    assert 1 in seen <= {1, 3}
+    assert not any(wrong)
+    assert count() == 3
+
+
+def test_a_fork_while_a_call_is_at_work(three: None) -> None:
+    """The child begins with one thread. After its first call it has those of its parent."""
+    one = OneThread()
+    with one:
+        child = one.forked()
+        with child:
+            assert count() == 1
+        assert count() == 3
+        with child:
+            assert count() == 1
+        assert count() == 3
+    again = one.forked()
+    assert FOUND is not None
+    FOUND[1](2)
+    with again:
+        pass
+    assert count() == 2

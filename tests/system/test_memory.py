@@ -119,3 +119,24 @@ def test_who_needs_all_of_an_unknown_memory_has_all_shares(monkeypatch: pytest.M
     for need, count in ((inf, 4), (100 * MB, 1), (0, 1)):
         with Shares(4).of(need, again=True) as held:
             assert held == count
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("512M", 512 << 20),
+        (" 2g ", 2 << 30),
+        ("1.5GiB", 3 << 29),
+        ("64MB", 64 << 20),
+        ("65536k", 64 << 20),
+        ("1T", 1 << 40),
+    ],
+)
+def test_amounts(text: str, number: int) -> None:
+    assert memory.amount(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "512", "much", "-1G", "63M", "2048T", "01G", "1e3M", "inf"])
+def test_what_is_no_amount(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an amount of memory.*: use 512M or 2G"):
+        memory.amount(text)

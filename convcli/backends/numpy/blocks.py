@@ -97,6 +97,7 @@ class BlockOutput:
 
     def emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
+        columns = range(columns.start * self.job.widen, columns.stop * self.job.widen)
         if self._lines is not None:
             step, (y, x) = self.job.step, (self._rows.start, self._columns.start)
             top, bottom = max(rows.start, y), min(rows.stop, self._rows.stop)
@@ -111,6 +112,7 @@ class BlockOutput:
 
     def look(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Find the extremes of a tile, and keep nothing else of it."""
+        columns = range(columns.start * self.job.widen, columns.stop * self.job.widen)
         for part, place in self._places(image, values, rows, columns):
             self._widen(self.finish.extremes(part[..., : place.shape[2] * self.job.step]))
 
@@ -186,11 +188,28 @@ class Blockwise:
     def block(self, rows: range, columns: range) -> Block:
         """The block of some rows and columns of the result. It is done by one thread: others do other blocks."""
         recipe, (s, t) = self.recipe, self.recipe.job.upsample
-        strips, parts = _met(recipe.rows, rows, s), _met(recipe.columns, columns, t)
+        strips, parts = _met(recipe.rows, rows, s), _met(recipe.columns, columns, t * recipe.job.widen)
         if not strips or not parts:  # no tap reaches the image: nothing is read
             return Block(rows, columns, (slice(0, 1), slice(0, 1)), recipe._replace(rows={}, columns={}))
         window, part = recipe.part(strips, parts)
         return Block(rows, columns, window, part._replace(threads=1))
+
+    def needs(self, block: Block) -> int:
+        """About how many bytes a block takes while it is computed: its window, its result with copies of it, and a tile."""
+        task, recipe = self.task, block.recipe
+        rows, columns = block.window
+        height = min(rows.stop, task.geometry.input.height) - rows.start
+        width = min(columns.stop, task.geometry.input.width) - columns.start
+        window = height * width * task.source.shape[1] * task.source.dtype.itemsize
+        copies = 3 if task.finish.dtype is None else 1
+        kind = np.dtype(task.finish.dtype or task.dtype)
+        result = len(block.rows) * len(block.columns) * task.finish.outputs(task.layer.outputs) * kind.itemsize * copies
+        tile = 0
+        if recipe.rows:
+            job, strip, part = recipe.job, next(iter(recipe.rows)), next(iter(recipe.columns))
+            gathered = len(recipe.rows[strip].indices) * len(recipe.columns[part][0].indices) * job.step * job.gathered
+            tile = gathered + len(strip) * len(part) * job.step * job.outputs * job.thin
+        return int(window + result + 3 * np.dtype(recipe.dtype).itemsize * tile)
 
     def look(self, block: Block) -> tuple[float, float]:
         """The smallest and the largest value of a block that ``minmax`` would stretch."""

@@ -28,9 +28,9 @@ from convcli.windows import Array
 class FilterJob(NamedTuple):
     """One operation on one image."""
 
-    # ``(O, I, kh, kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
+    # ``(O, I, kh, widen·kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
     kernels: NDArray[np.float64]
-    # ``(O, I, kh, kw)``: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
+    # of the same shape: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
     # nothing.
     taps: NDArray[np.bool_]
     # for each output plane, the number of the first gathered plane that it reads. The others follow this one.
@@ -53,6 +53,9 @@ class FilterJob(NamedTuple):
     # where in that image each output plane of a filter begins. O is the number of filters times the number of phases.
     phases: tuple[Pair, ...] = (Pair(0, 0),)
     thin: int = 1  # only every `thin`-th of the output's columns is kept
+    # how many values of a line of the output come from each column: the horizontal phases of a transposed operation.
+    # Each has its own kw columns of the kernels. `upsample` and `phases` are then about rows alone.
+    widen: int = 1
 
     @property
     def kept(self) -> Size:
@@ -77,7 +80,8 @@ class FilterJob(NamedTuple):
     @property
     def kernel(self) -> Size:
         """Rows and columns of a kernel."""
-        return Size(*self.kernels.shape[2:])
+        height, width = self.kernels.shape[2:]
+        return Size(height, width // self.widen)
 
     @property
     def reach(self) -> Size:
@@ -100,8 +104,10 @@ class FilterJob(NamedTuple):
         if self.source.kind != "u" or not self.outputs:
             return -np.inf, np.inf
         largest = float(np.iinfo(self.source).max)
-        low, high = (bound(self.kernels, 0).sum(axis=(1, 2, 3)) * largest for bound in (np.minimum, np.maximum))
-        return float((low + self.bias.min(axis=1)).min()), float((high + self.bias.max(axis=1)).max())
+        kernels = self.kernels.reshape(*self.kernels.shape[:3], self.widen, -1)
+        low, high = (bound(kernels, 0).sum(axis=(1, 2, 4)) * largest for bound in (np.minimum, np.maximum))
+        least, most = (edge(self.bias, axis=1, keepdims=True) for edge in (np.min, np.max))
+        return float((low + least).min()), float((high + most).max())
 
     @property
     def bounded(self) -> bool:

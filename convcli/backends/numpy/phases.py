@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.backends.numpy.job import FilterJob, laid_out
+from convcli.backends.numpy.strategies.common import Work
+from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
 from convcli.windows import Array
@@ -91,26 +93,54 @@ def transposed(
     groups: int,
     source: np.dtype[Any],
     interleaved: bool,
+    widened: bool = False,
 ) -> FilterJob:
     """The job of a transposed operation with ``weight (C_in, C_out/groups, kh, kw)``. The operation must not be `sparse`.
 
-    The other parameters are those of `convcli.backends.numpy.job.direct`.
+    `widened` says that an output plane holds all horizontal phases, see `FilterJob.widen`. The other parameters are those
+    of `convcli.backends.numpy.job.direct`.
     """
     channels, per_group, kh, kw = weight.shape
     direct = weight.reshape(groups, channels // groups, per_group, kh, kw).swapaxes(1, 2)
     direct = direct.reshape(groups * per_group, channels // groups, kh, kw)
     rows, columns = axis_phases(geometry, 0), axis_phases(geometry, 1)
-    phases = [*product(rows.phases, columns.phases)]
+    stride = geometry.stride.columns
     lines = np.full((*direct.shape[:2], len(rows.phases), rows.length, kw), np.nan)
     for number, down in enumerate(rows.phases):
         lines[:, :, number, down.places] = direct[:, :, down.taps]
-    kernels = np.full((*lines.shape[:3], len(columns.phases), rows.length, columns.length), np.nan)
-    for number, across in enumerate(columns.phases):
-        kernels[:, :, :, number][..., across.places] = lines[..., across.taps]
-    kernels = kernels.reshape(*direct.shape[:2], len(phases), rows.length, columns.length)
+    if widened:
+        kernels = np.full((*lines.shape[:4], stride, columns.length), np.nan)
+        for across in columns.phases:
+            kernels[..., across.first, across.places] = lines[..., across.taps]
+        kernels = kernels.reshape(*lines.shape[:4], stride * columns.length)
+        upsample, phases = Pair(geometry.stride.rows, 1), [Pair(down.first, 0) for down in rows.phases]
+    else:
+        kernels = np.full((*lines.shape[:3], len(columns.phases), rows.length, columns.length), np.nan)
+        for number, across in enumerate(columns.phases):
+            kernels[:, :, :, number][..., across.places] = lines[..., across.taps]
+        kernels = kernels.reshape(*direct.shape[:2], -1, rows.length, columns.length)
+        upsample = geometry.stride
+        phases = [Pair(down.first, across.first) for down, across in product(rows.phases, columns.phases)]
     return laid_out(
         kernels.swapaxes(1, 2), bias, groups, interleaved, source=source, rows=rows.input,
         columns=columns.input[:][np.newaxis], stride=1, dilation=Pair(rows.dilation, columns.dilation),
-        output=Size(rows.outputs, columns.outputs), upsample=geometry.stride,
-        phases=tuple(Pair(down.first, across.first) for down, across in phases),
+        output=Size(rows.outputs, columns.outputs), upsample=upsample, phases=(*phases,),
+        widen=stride if widened else 1,
     )  # fmt: skip
+
+
+def widened(job: FilterJob, apart: FilterJob, dtype: str, work: Work) -> Work:
+    """Do a widened `job` by the `work` for the same operation with an output plane for each phase, `apart`."""
+    down, between = len(job.phases), {phase.columns for phase in apart.phases}
+
+    def steps(width: int, scratch: Array, out: Array, buffers: Buffers) -> Steps:
+        planes = buffers.get("phases", (apart.outputs, out.shape[1], scratch.shape[2]), dtype)
+        line = width // job.widen
+        yield from work(line, scratch, planes, buffers)
+        yield out.fill, (0,)  # of phases without taps
+        pixels = out[..., :width].reshape(-1, down, out.shape[1], line // job.step, job.widen, job.step)
+        values = planes[..., :line].reshape(-1, down, len(between), out.shape[1], line // job.step, job.step)
+        for number, first in enumerate(sorted(between)):
+            yield np.copyto, (pixels[..., first, :], values[:, :, number])
+
+    return steps

@@ -30,12 +30,19 @@ REARRANGE, PICK = 0.4e-9, 0.5e-9
 """Seconds to separate an interleaved value from its neighbours, or to put one back; and to gather a value of a class
 of columns, which are not neighbours."""
 
+SCATTER = 0.03e-9
+"""Seconds, for each phase, to put a value of a horizontal phase in its place: each phase writes to all lines of the result again
+(measured with strides of 2 to 32)."""
+
 ROUNDING = 1.5
 """A strategy that rounds must be this many times faster than an exact one, if pixels and kernel are integers."""
 
 NARROW = 1.2
 """A sum in floating point must be this many times faster than one in exact narrow integers, which leave more of the
 cache free."""
+
+WIDENING = ("separable",)
+"""The strategies that can do widened jobs, see `FilterJob.widen`."""
 
 WORTH_ROUNDING = 200e-6
 """Seconds that a strategy must save to be worth its rounding errors, if these are larger than those of a plain sum."""
@@ -84,7 +91,8 @@ def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = 
     found = []
     for job in jobs:
         layouts = [job] if job.step == 1 else [job, job.planar()]
-        estimates = [one for name in STRATEGIES for one in STRATEGIES[name].estimates(layouts, dtype, name == wanted)]
+        names = STRATEGIES if job.widen == 1 else WIDENING
+        estimates = [one for name in names for one in STRATEGIES[name].estimates(layouts, dtype, name == wanted)]
         exact = any(estimate.dtype.startswith("int") for estimate in estimates)
         found += [_plan(job, estimate, threads, exact) for estimate in estimates]
     cheapest: dict[str, Plan] = {}
@@ -97,13 +105,20 @@ def _plan(job: FilterJob, estimate: Estimate, threads: int, exact: bool = False)
     """The plan that an estimate leads to. `exact` says that another plan computes in integers."""
     layout, kind = estimate.job, estimate.dtype
     tile = STRATEGIES[estimate.name].tile(layout, np.dtype(kind).itemsize)
-    values = job.outputs * job.output.height * job.output.width * job.step
+    values = job.outputs * job.output.height * job.output.width * job.step * job.widen
     tiles = -(-job.output.height // tile.height) * -(-job.output.width // tile.width)
     each = estimate.each * max(1.0, estimate.block / tile.height)  # the rest of a block below a lower tile is wasted
     apart = REARRANGE if layout.step != job.step else 0.0
     read = ((tile.height - 1) * job.stride + job.reach.height) / tile.height  # input rows for each output row
-    fill = (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK)) * read * job.gathered / job.outputs
+    fill = (
+        (FILL * PASS[kind] + (apart if len(job.columns) == 1 else PICK))
+        * read
+        * job.gathered
+        / (job.outputs * job.widen)
+    )
     finish = (FINISH * PASS[kind] + apart + (THIN[kind] if job.thin > 1 else 0.0)) / job.thin
+    if job.upsample.columns > 1:
+        finish += SCATTER * len(job.phases)
     work, called = values * (each + fill + finish), tiles * (estimate.calls + 12) * CALL
     factor = (ROUNDING if estimate.rounds else NARROW) if exact and not kind.startswith("int") else 1.0
     further = WORTH_ROUNDING if estimate.rounds else 0.0
@@ -125,6 +140,7 @@ def _spread(work: float, called: float, threads: int) -> tuple[int, float]:
 
 def quick(jobs: list[FilterJob], dtype: str) -> list[Plan] | None:
     """Plain taps as the only plan, for a job so small that comparing plans would take longer than doing it; else None."""
+    jobs = [job for job in jobs if job.widen == 1]
     if all(2 * CALL * np.count_nonzero(job.kernels.any(axis=(1, 2, 3))) * job.stride >= EXACT_AT_ONCE for job in jobs):
         return None  # even two calls for each output plane take too long
     found = [_plan(job, estimate, 1) for job in jobs for estimate in taps.estimates([job], dtype)]

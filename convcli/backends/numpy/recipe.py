@@ -59,6 +59,10 @@ MOST_LEFT_OUT, MOST_COLUMNS = 4, 1 << 20
 out, or the index map is too large (as for a very long image of few rows)."""
 
 
+MOST_WIDENED = 256
+"""The largest horizontal stride of a transposed operation whose phases may be computed in one line, see `FilterJob.widen`."""
+
+
 class PreparedTile(NamedTuple):
     """A tile in the arrays of a thread."""
 
@@ -136,9 +140,9 @@ class FilterRecipe(NamedTuple):
         """The tile of some output rows and columns, in this thread's arrays."""
         job, gathers = self.job, self.columns[columns]
         step, line = job.step, len(gathers[0].indices) * job.step
-        width = ((len(columns) - 1) * job.thin + 1) * step
+        width = ((len(columns) - 1) * job.thin + 1) * step * job.widen
         scratch = buffers.get("scratch", (job.gathered, len(reads.indices), line), self.gathers)
-        out = buffers.get("out", (job.outputs, height, line), self.dtype)
+        out = buffers.get("out", (job.outputs, height, line if job.widen == 1 else width), self.dtype)
         dense = out[..., :width]
         kept, last = out, [*bias_steps(job, dense)]
         if job.thin > 1:
@@ -202,12 +206,18 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
     make: Callable[..., FilterJob] = direct
     if key.geometry.transpose:
         from convcli.backends.numpy.phases import transposed as make
+        from convcli.backends.numpy.phases import widened
     weight = np.frombuffer(key.weight).reshape(key.shape)
     bias = None if key.bias is None else np.frombuffer(key.bias)
     operation = weight, bias, key.geometry, key.groups, np.dtype(key.source), key.interleaved
     ways = [make(*operation)]
-    stride = 1 if key.geometry.transpose else key.geometry.stride.columns
-    if 1 < stride <= MOST_LEFT_OUT and stride * key.geometry.output.width <= MOST_COLUMNS and ways[0].outputs:
+    stride = key.geometry.stride.columns
+    if stride == 1 or not ways[0].outputs:
+        pass
+    elif key.geometry.transpose:
+        if stride <= MOST_WIDENED:
+            ways.append(make(*operation, widened=True))
+    elif stride <= MOST_LEFT_OUT and stride * key.geometry.output.width <= MOST_COLUMNS:
         ways.append(direct(*operation, all_columns=True))
     chosen, *others = _weighed(ways, key)
     way, job = chosen.way, chosen.way.job
@@ -221,13 +231,19 @@ def _recipe(key: Key) -> tuple[FilterRecipe, int]:
 
     @cache
     def prepared(kind: str | None) -> Work:
-        return taps.prepare(job, way.dtype, gaps_only=True) if kind is None else strategy.prepare(job, kind)
+        if kind is not None:
+            return strategy.prepare(job, kind)
+        if job.widen == 1:
+            return taps.prepare(job, way.dtype, gaps_only=True)
+        apart = ways[0] if job.step == ways[0].step else ways[0].planar()
+        return widened(job, apart, way.dtype, taps.prepare(apart, way.dtype, gaps_only=True))
 
     def work(kind: str | None) -> Work:
         with lock:  # otherwise, several threads would prepare the same thing
             return prepared(kind)
 
-    phases = f"{job.upsample.rows * job.upsample.columns} phases, " if job.upsample != (1, 1) else ""
+    count = job.upsample.rows * job.upsample.columns * job.widen
+    phases = f"{count} phases, " if count > 1 else ""
     thinned = f"all columns, 1 of {job.thin} kept, " if job.thin > 1 else ""
     recipe = FilterRecipe(
         job=job,

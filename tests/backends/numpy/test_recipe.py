@@ -19,7 +19,7 @@ from convcli.geometry import Pads, Pair, Size
 from convcli.kernels import parse
 from convcli.system.context import Context
 from support.cli import done
-from support.operations import convolve, task_of
+from support.operations import convolve, task_of, transpose_convolve
 
 
 @pytest.mark.parametrize("plan", STRATEGIES)
@@ -75,6 +75,55 @@ def test_a_stride_takes_the_cheaper_way(name: str, stride: int, thin: int) -> No
     assert (recipe.job.thin, recipe.job.step) == ((thin, 3) if thin > 1 else (1, 1))
     assert (f"all columns, 1 of {thin} kept" in result.plan) == (thin > 1)
     assert len({columns for _, columns in recipe.tiles}) == 1
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+@pytest.mark.parametrize("piece", [None, Size(3, 4)])
+def test_either_way_of_horizontal_phases(
+    wide: bool, interleaved: bool, kind: str, piece: Size | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output plane for each phase, and all phases in one line: whole lines and pieces, also where a phase has no tap."""
+    weigh = recipes._weighed
+    monkeypatch.setattr(recipes, "_weighed", lambda ways, key: weigh(ways[-1:] if wide else ways[:1], key))
+    if piece:
+        monkeypatch.setattr(STRATEGIES["separable"], "tile", lambda job, itemsize: piece)
+    generator = np.random.default_rng(0)
+    sizes = ((3, 3), (1, 4), (8, 12), (2, 1))
+    for stride, width, size, dilation in product((2, 3, 5, 40), (1, 13), sizes, (1, 2, 3)):
+        pixels = generator.integers(0, 256, (7, width, 3)).astype(kind).transpose(2, 0, 1)
+        if kind == "float32":
+            pixels[1, 3, width // 2] = np.nan  # reaches the outputs of its taps only
+        image = pixels if interleaved else np.ascontiguousarray(pixels)
+        for rank in (1, 4):
+            kernel = generator.integers(-3, 4, (size[0], rank)) @ generator.integers(-3, 4, (rank, size[1])) / 8
+            spec = ConvSpec(
+                transpose=True, stride=Pair(3, stride), padding=Pads(1, 0, 0, 1), dilation=Pair(1, dilation), groups=3,
+                output_padding=Pair(1, 1),
+            )  # fmt: skip
+            weight = np.broadcast_to(kernel, (3, 1, *size)).copy()
+            bias = np.full(3, 0.5) if interleaved else np.arange(3.0)
+            if spec.resolve((7, width), size).output.height < 1 or spec.resolve((7, width), size).output.width < 1:
+                continue
+            found = transpose_convolve(image, weight, spec, Compute("numpy", plan="separable", threads=2), bias=bias)
+            truth = transpose_convolve(image, weight, spec, Compute("reference"), bias=bias)
+            np.testing.assert_allclose(found.array, truth.array, atol=1e-2)
+
+
+@pytest.mark.parametrize("factor", [3, 4, 8, 16, 32])
+def test_pictures_are_enlarged_line_by_line(factor: int) -> None:
+    """A line holds all its phases: to put each phase in its place takes up to a hundred times as long as to compute it."""
+    image = np.zeros((300, 400, 3), np.uint8).transpose(2, 0, 1)
+    kernel = parse(f"bilinear:{factor}").kernels[0].values
+    spec = ConvSpec(transpose=True, stride=Pair(factor, factor), groups=3)
+    with Context() as context:
+        result = transpose_convolve(
+            image, np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec, Compute("numpy")
+        )
+        (recipe,) = context.kept(recipes.Recipes, recipes.Recipes)._kept.values()
+    assert recipe.job.widen == factor
+    assert f"separable: {factor**2} phases, rank 1" in result.plan
 
 
 def test_an_image_that_is_all_width_is_not_computed_whole() -> None:

@@ -50,6 +50,9 @@ COMPARED_BYTES = 4 << 20
 """Equal kernels are only searched for if the kernels have at most this many bytes: beyond this, comparing takes as long as
 looking at each."""
 
+LARGE = 4096
+"""Pictures of more rows than this may be computed in blocks."""
+
 ENOUGH_ROWS = 16
 """If a tile would have fewer output rows, its lines are made shorter instead, because tall kernels read many input
 rows for each tile."""
@@ -117,26 +120,39 @@ class Strategy(Protocol):
 
 
 def tile(
-    job: FilterJob, itemsize: int, values: int = 12000, planes: int | None = None, within: int | None = None
+    job: FilterJob, itemsize: int, values: int = 12288, planes: int | None = None, within: int | None = None
 ) -> Size:
     """Output rows and columns of a tile, with at most `values` values in a line and `within` bytes (default `CACHE_BYTES`).
 
     Lines are as long as possible, because every NumPy call then does more. But a tile has at least `ENOUGH_ROWS` output
     rows, and at least half as many as a window, unless its lines would become very short. `planes` is the number of
     gathered planes that are worked on at a time (default: all).
+
+    In a large picture, the sides of a tile are powers of two, so that whole tiles fill the blocks of a picture beyond memory.
     """
     planes = planes or job.gathered
     enough = min(max(ENOUGH_ROWS, job.reach.height // 2), job.output.height)
     usual = min(CACHE_BYTES, within or CACHE_BYTES)
-    width = min(job.output.width, max(1, values // job.step))
+    widened = job.step * job.widen
+    width = max(1, values // widened)
+    if width < job.output.width:
+        width = power_of_two(width)
+    width = min(job.output.width, width)
     while True:
         line = (width + job.reach.width) * job.step * itemsize
-        each = planes * line * job.stride + width * job.step * itemsize * (job.outputs if planes == job.gathered else 1)
+        each = planes * line * job.stride + width * widened * itemsize * (job.outputs if planes == job.gathered else 1)
         beyond = planes * line * job.reach.height
         rows = (max(usual, min(2 * usual, TALL * beyond)) - beyond) // each
-        if rows >= enough or width * job.step < 1024:
-            return Size(max(1, min(job.output.height, rows)), width)
+        if rows >= enough or width * widened < 1024:
+            rows = max(1, min(job.output.height, rows))
+            aligned = power_of_two(rows) if job.output.height > LARGE else rows
+            return Size(aligned if aligned >= enough else rows, width)
         width //= 2
+
+
+def power_of_two(count: int) -> int:
+    """The largest power of two that is at most `count`."""
+    return 1 << (count.bit_length() - 1)
 
 
 def steps_allowed(job: FilterJob) -> int:
@@ -155,7 +171,7 @@ def like(job: FilterJob) -> list[int]:
 def some_kernels(job: FilterJob) -> NDArray[np.float64]:
     """The kernels ``(n, kh, kw)`` that are looked at: all, or a few if there are many (see `MANY_KERNELS`)."""
     many = job.outputs * job.inputs > MANY_KERNELS
-    return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernel)
+    return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernels.shape[2:])
 
 
 def slower(job: FilterJob, factor: float) -> float:

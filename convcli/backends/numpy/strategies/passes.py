@@ -35,6 +35,20 @@ def banded(taps: Array, block: int, stride: int, dilation: int) -> Array:
     return out
 
 
+def banded_across(taps: Array, columns: int, step: int, apart: int) -> Array:
+    """``T (depth, columns·widen·step)`` for a block of columns, and for taps ``(widen, k)``: a line for each value of a column.
+
+    `step` channels are interleaved, and neighbouring taps are `apart` values from each other.
+    """
+    widen, length = taps.shape
+    out = np.zeros((step * columns + apart * (length - 1), columns, widen, step), taps.dtype)
+    for column in range(columns):
+        for channel in range(step):
+            first = column * step + channel
+            out[first : first + extent(length, apart) : apart, column, :, channel] = taps.T
+    return out.reshape(len(out), -1)
+
+
 def block_rows(kernel_rows: int, products: int = 1, line: int = LONG_LINE) -> int:
     """Output rows of a block, for lines of `line` values: fewer rows waste less of a product, more rows use BLAS better (measured).
 
@@ -210,15 +224,20 @@ def _shifted(lines: Array, offsets: list[int], width: int) -> Array:
     return as_strided(lines[:, first:], (len(lines), len(offsets), width), (down, between * along, along))
 
 
-def by_band(lines: Array, band: Array, out: Array) -> Steps:
-    """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call."""
+def by_band(lines: Array, band: Array, out: Array, widen: int = 1) -> Steps:
+    """The steps that fill ``out (rows, width)`` with products of `lines` and ``band (depth, size)``, all blocks in one call.
+
+    From a value of `lines` to the next it is `widen` values of `out`.
+    """
     (rows, width), size = out.shape, band.shape[1]
     itemsize = out.itemsize
     # the last block is whole, too: it computes some columns again
     for start, count in ((0, width // size), (width - size, int(width % size > 0))):
         if count:
             windows = as_strided(
-                lines[:, start:], (count, rows, len(band)), (size * itemsize, lines.strides[0], itemsize)
+                lines[:, start // widen :],
+                (count, rows, len(band)),
+                (size // widen * itemsize, lines.strides[0], itemsize),
             )
             blocks = as_strided(out[:, start:], (count, rows, size), (size * itemsize, out.strides[0], itemsize))
             yield np.matmul, (windows, band, blocks)

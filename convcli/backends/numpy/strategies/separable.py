@@ -89,8 +89,8 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Est
     """
     job = layouts[0]
     alike = bool((job.kernels == job.kernels[0, 0]).all())
-    few = alike or job.outputs * job.inputs <= common.MANY_KERNELS
-    if not wanted and not (few and job.kernel.width > 1):  # a single column needs only one pass
+    few = alike or len({*common.like(job)}) * job.inputs <= common.MANY_KERNELS
+    if not wanted and not (few and job.kernels.shape[3] > 1):  # a single column needs only one pass
         return
     seen, most = job.kernels[:1, 0] if alike else common.some_kernels(job), MAX_RANK
     if not wanted:
@@ -107,7 +107,7 @@ def estimates(layouts: list[FilterJob], dtype: str, wanted: bool = False) -> Est
     for job in layouts:
         down = job.stride * (block - 1) + extent(kh, passes.lattices(job)[1])
         across, folds = _across(job, _terms(job, dtype, 0))  # the first output plane stands for all
-        each = ((passed * down + across) * MAC[dtype] + passed * PASS[dtype]) * common.slower(job, STRIDED)
+        each = ((passed * down / job.widen + across) * MAC[dtype] + passed * PASS[dtype]) * common.slower(job, STRIDED)
         calls = job.outputs * passed * (15 if folds else 3)
         yield Estimate("separable", job, dtype, each, calls, reason, rounds=largest > 1, block=block)
 
@@ -117,7 +117,9 @@ def tile(job: FilterJob, itemsize: int) -> Size:
 
     Otherwise it has shorter lines and more rows, with which products along the rows are faster.
     """
-    if job.step == 1 and not _across(job, _terms(job, f"float{8 * itemsize}", 0))[1]:
+    if job.widen > 1:
+        size = common.tile(job, itemsize)
+    elif job.step == 1 and not _across(job, _terms(job, f"float{8 * itemsize}", 0))[1]:
         size = common.tile(job, itemsize, values=2048, planes=1, within=NEAR_BYTES)
     else:
         size = common.tile(job, itemsize, planes=1)
@@ -155,7 +157,15 @@ def _terms(job: FilterJob, dtype: str, output: int) -> list[_Term]:
 
 def _across(job: FilterJob, terms: list[_Term]) -> tuple[float, list[passes.Fold]]:
     """The cost of the passes along the rows, in multiply-accumulates for each output, and their folds: see `passes.cheapest`."""
+    if job.widen > 1:
+        depth = _columns(job) * job.step + job.apart * (job.kernel.width - 1)
+        return len(terms) * depth + passes.PASS_PRODUCTS * 2 * (len(terms) - 1), []
     return passes.cheapest([term.line for term in terms], job.apart, job.output.width * job.step)
+
+
+def _columns(job: FilterJob) -> int:
+    """How many gathered columns of a widened job a product with a band is for."""
+    return max(1, passes.BLOCK_COLUMNS // (job.widen * job.step))
 
 
 class _Passes:
@@ -165,6 +175,8 @@ class _Passes:
         self.dtype, self.stride, self.apart = dtype, job.stride, job.apart
         self.sets, self.dilation = passes.lattices(job)
         self.block = passes.block_rows(job.kernel.height)
+        self.step, self.widen = job.step, job.widen
+        self.columns = _columns(job) if job.widen > 1 else 0
         self.terms = _terms(job, dtype, output)
         self.folds = _across(job, self.terms)[1]
         self._built: dict[tuple[int, ...], Array] = {}
@@ -191,13 +203,14 @@ class _Passes:
     def _by_bands(self, scratch: Array, out: Array, buffers: Buffers) -> Steps:
         """One term after the other."""
         rows, width = out.shape
-        columns = min(passes.BLOCK_COLUMNS, width)
+        columns = min(self.columns, width // (self.widen * self.step)) or min(passes.BLOCK_COLUMNS, width)
         passed = buffers.get("passed", (rows, scratch.shape[2]), self.dtype)
         further = buffers.get("further", (rows, width), self.dtype)
         for number, term in enumerate(self.terms):
             for first in range(min(self.sets, rows)):
                 yield from self._down(number, scratch[term.plane, first :: self.sets], passed[first :: self.sets])
-            yield from passes.by_band(passed, self._band(number, columns, along=True), further if number else out)
+            band = self._band(number, columns, along=True)
+            yield from passes.by_band(passed, band, further if number else out, self.widen)
             if number:
                 yield np.add, (out, further, out)
 
@@ -217,9 +230,11 @@ class _Passes:
         key = number, size, along
         if key not in self._built:
             _, column, line = self.terms[number]
-            self._built[key] = (
-                np.ascontiguousarray(passes.banded(line, size, 1, self.apart).T)
-                if along
-                else passes.banded(column, size, self.stride, self.dilation)
-            )
+            if not along:
+                band = passes.banded(column, size, self.stride, self.dilation)
+            elif self.columns:
+                band = passes.banded_across(line.reshape(self.widen, -1), size, self.step, self.apart)
+            else:
+                band = np.ascontiguousarray(passes.banded(line, size, 1, self.apart).T)
+            self._built[key] = band
         return self._built[key]
