@@ -2,7 +2,9 @@
 
 import pickle
 
-from convcli.errors import GeometryError, ImageError, param
+import pytest
+
+from convcli.errors import ConvError, GeometryError, ImageError, param
 
 ERROR = GeometryError(
     "groups 3", "does not divide the 4 input channels", f"use {param('groups', '2')} or no {param('padding_mode')}"

@@ -42,7 +42,7 @@ def test_errors_of_a_package_show_no_address() -> None:
         raise PermissionError("403")
 
 
-class Answered(Exception):
+class AnsweredError(Exception):
     """As botocore has it."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -53,13 +53,16 @@ class Answered(Exception):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (Answered(403, "403"), "access is denied; check your credentials"),
-        (Answered(403, "SignatureDoesNotMatch"), "access is denied (SignatureDoesNotMatch); check your credentials"),
-        (Answered(404, "NoSuchKey"), "there is no such object; check the address"),
-        (Answered(404, "NoSuchBucket"), "there is no such bucket; check the address"),
+        (AnsweredError(403, "403"), "access is denied; check your credentials"),
         (
-            Answered(500, "InternalError"),
-            "Answered: An error occurred (InternalError); check the address and the network",
+            AnsweredError(403, "SignatureDoesNotMatch"),
+            "access is denied (SignatureDoesNotMatch); check your credentials",
+        ),
+        (AnsweredError(404, "NoSuchKey"), "there is no such object; check the address"),
+        (AnsweredError(404, "NoSuchBucket"), "there is no such bucket; check the address"),
+        (
+            AnsweredError(500, "InternalError"),
+            "AnsweredError: An error occurred (InternalError); check the address and the network",
         ),
         (RuntimeError("Unable to locate credentials"), "Unable to locate credentials; check your credentials"),
     ],

@@ -183,8 +183,8 @@ class _Remote:
     def commit(self, root: bytes) -> None:
         if self._place == self._part:
             with self.telling():  # the older one is whole, or it is none
-                for root in {entry.name for entry in stores.entries(self._target)} & {*stores.ROOTS}:
-                    self._system.rm_file(f"{self._target}/{root}")
+                for key in {entry.name for entry in stores.entries(self._target)} & {*stores.ROOTS}:
+                    self._system.rm_file(f"{self._target}/{key}")
             stores.remove(self._target)
             stores.copy(self._part, self._target)
         stores.put(f"{self._target}/{ROOT}", root)
