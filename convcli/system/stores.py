@@ -127,14 +127,16 @@ def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
 def remove(folder: str) -> None:
     """Delete the objects below an address. Nothing is done if there are none.
 
-    Raises `ImageError` if some are left: not all stores say what they did not delete.
+    Raises `ImageError` if one of them is left: not all stores say what they did not delete.
     """
     with reached(folder, "output", "cannot be deleted"):
         if next(entries(folder), None) is None:
             return
+        system, name = file_system(folder), place_of(folder).name
+        found = system.find(name)
         with suppress(FileNotFoundError):
-            file_system(folder).rm(place_of(folder).name, recursive=True)
-        if next(entries(folder), None) is not None:
+            system.rm(found)
+        if not {*found}.isdisjoint(system.find(name)):
             raise PermissionError
 
 
