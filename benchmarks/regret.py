@@ -217,7 +217,11 @@ def once(case: Case, layer: Layer, plan: str | None) -> tuple[str, tuple[Conside
         return result.plan, result.considered
     work = engine.in_blocks(Held(image[np.newaxis]), layer, spec, Compute("numpy", plan=plan), finish)
     blocks = [*windows.blocks(work.task.geometry.output, Size(side, side))]
-    run_all(lambda block: work.emit(work.block(*block)), blocks, 2)
+
+    def emit(block: tuple[range, range]) -> None:
+        work.emit(work.block(*block))
+
+    run_all(emit, blocks, 2)
     return work.recipe.text, work.recipe.considered
 
 

@@ -72,6 +72,8 @@ def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], most: in
         "shape --hin 32 --k ? --s ? --hout 16",
         "shape --hin 32 --layers conv:k3,s2 --json",
         "shape --hin 8 --k 3 --s 2 --p 1 --op2 1 -o overlap.svg",
+        "batch list.txt",
+        "batch list.txt --json-lines",
         "-h",
         "--version",
         "shape --help",
@@ -81,6 +83,7 @@ def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], most: in
     ],
 )
 def test_arithmetic_and_help_load_nothing(line: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("shape --hin 9 --k 3\nshape --hin 9 --k 3 --json\n")
     assert loaded_by(line, tmp_path) == {"click"}
 
 

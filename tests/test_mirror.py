@@ -36,6 +36,7 @@ THEMES = {
         "transposed_borders": "the transposed operation beyond its input's border",
     },
     "commands": {
+        "batch_alone": "a command of a batch is as if alone",
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
         "given_ranges": "--range LO,HI, in every kind of file",

@@ -38,6 +38,7 @@ convcli animate --hin 5 --k 3 -o conv.gif | gif animation film movie video visua
 convcli compare IMAGE -k SPEC | bench benchmark time profile diff verify test validate
 convcli explain IMAGE -k SPEC --at 10,12 | pixel why trace inspect debug
 convcli explain IMAGE -k SPEC --as torch | export code translate emit torch pytorch onnx scipy opencv
+convcli batch FILE | script stdin repl interactive session server daemon serve commands multi bulk stay-open -stay_open
 convcli completion bash | completions autocomplete install-completion bash zsh fish
 """
 """Our commands, and the words of other tools for them."""
@@ -187,6 +188,9 @@ images are named without an option, write IMAGE alone | \
 --hout | --output-height | shape
 --at | --pixel --point --pos --position --xy --yx --coords --coordinates --output-at
 --as | --export --code --tool --lang --language --to
+--keep-going | --ignore-errors --continue --continue-on-error --no-fail --force -k -i | batch
+--json-lines | --json --jsonl --ndjson --json-seq | batch
+the list is named without an option, write FILE alone | --from-file --file --input --list -f | batch
 -o FILE.gif | --gif --mp4 --save | animate
 --fps | --delay --duration --speed --rate
 --repeats | --runs --iterations --iters --times --repeat --number -n

@@ -114,7 +114,7 @@ def load(
         remedy = f"name one of them with {param('item', f'0 to {count - 1}')}"
         raise ConvError("the input", f"is a batch of {count} images", remedy)
     item = index(item or 0, count, "image", "the batch")
-    operation = replace(operation, compute=Compute(dtype="float64"))
+    operation = operation._replace(compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
     one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
     target = source if source == STDIO or Path(source).suffix else f"{source}.png"

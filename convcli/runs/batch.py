@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -128,7 +127,7 @@ class Batch:
         )
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
-        self.how = replace(how, several=self.several)
+        self.how = how._replace(several=self.several)
         self.threads_each = max(1, threads // self.workers)
         self.queue = enumerate(chain(jobs, further or ()))
         self.taking, self.counting, self.room = Lock(), Lock(), Semaphore(QUEUED)
@@ -228,8 +227,8 @@ class Batch:
             with self.shares.of(need, again) as held:
                 if not held:
                     return None
-                compute = replace(self.operation.compute, threads=held * self.threads_each)
-                operation = replace(self.operation, compute=compute)
+                compute = self.operation.compute._replace(threads=held * self.threads_each)
+                operation = self.operation._replace(compute=compute)
                 try:
                     return self._counted(job, operation)
                 except memory.Wait as wait:  # leaving this block frees the pixels in its traceback

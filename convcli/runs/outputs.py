@@ -14,10 +14,21 @@ from typing import NamedTuple
 from convcli.errors import ConvError, ImageError, param
 from convcli.images.formats import format_of, has_image_name
 from convcli.system.files import reason
-from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, is_url, one_place, same_file
+from convcli.system.names import (
+    STDIO,
+    check_standard_output,
+    exists,
+    folded,
+    identity,
+    is_folder,
+    is_stream,
+    is_url,
+    one_place,
+    same_file,
+)
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = r"\{([^{}]*)\}"
 
 Key = str | tuple[int, int]
 """What all names of a file or an object have in common: its URL, or its device and inode."""
@@ -160,10 +171,10 @@ def is_several(output: str) -> bool:
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
     """Raise an ImageError if a template has an unpaired brace, or a field that is not in `fields`."""
-    if re.search(r"[{}]", _FIELD.sub("", output)):
+    if re.search(r"[{}]", re.sub(_FIELD, "", output)):
         rule = "has an unpaired brace"
         raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
-    for match in _FIELD.finditer(output):
+    for match in re.finditer(_FIELD, output):
         if match[1] not in fields:
             rule = f"has the unknown field '{match[0]}'"
             raise ImageError(f"output '{output}'", rule, f"use {{{'}, {'.join(fields)}}}")
@@ -251,7 +262,11 @@ def check_terminal(what: str, remedy: str) -> None:
 
 
 def check_closed() -> None:
-    """Raise an ImageError if the caller closed standard output. The program has opened the null device instead."""
+    """Raise an ImageError if standard output takes no image: it is used for something else, or the caller closed it.
+
+    The program has opened the null device instead.
+    """
+    check_standard_output(STDIO)
     if getattr(sys.stdout, "name", None) == os.devnull:
         raise ImageError("standard output", "is closed, so the image cannot be written", "use -o FILE or a pipe")
 

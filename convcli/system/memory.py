@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections import deque
@@ -77,8 +78,12 @@ def settle() -> None:
     half as much again (measured), and no less time. Arrays of small pictures it gives back and asks for anew, which takes a
     quarter of the time of a batch (measured). Dask's own setting (``MALLOC_TRIM_THRESHOLD_``) makes it ask the system
     for every array of more than 128 KiB, which doubles the time. Other C libraries are left as they are.
+
+    Python searches for garbage as usual: while the program starts, it does not.
     """
     import ctypes
+
+    gc.set_threshold(700, 10, 10)
 
     with suppress(OSError, AttributeError, TypeError):
         change = ctypes.CDLL(None).mallopt

@@ -36,8 +36,9 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
-STRIP_BYTES = 1 << 20
-"""How much one thread filters and deflates at a time."""
+STRIP_BYTES, RUNS_BYTES = 1 << 20, 1 << 17
+"""How much one thread filters and deflates at a time, and how much where only runs are coded. Those lose nothing in small strips,
+which stay in the processor's cache while they are filtered, and of which a small image has enough for all threads."""
 
 SAMPLE_SHARE, SAMPLE_BYTES = 24, (16 << 10, 64 << 10)
 """Filters and codings are tried on one row of this many, but on no fewer and no more bytes than these."""
@@ -142,12 +143,13 @@ def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterat
     Every strip ends at a whole byte, so that strips which were deflated separately form one stream. The checksum is for all rows.
     """
     height = len(pixels)
-    rows = max(1, STRIP_BYTES // max(1, pixels[0].nbytes))
-    strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     kind, strategy = choose(pixels)
     level = 1 if strategy == zlib.Z_RLE else LEVEL
     if wanted is not None:
         level, strategy = wanted, zlib.Z_DEFAULT_STRATEGY
+    most = min(STRIP_BYTES, RUNS_BYTES) if strategy == zlib.Z_RLE else STRIP_BYTES
+    rows = max(1, most // max(1, pixels[0].nbytes))
+    strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     batch = 4 * threads  # strips that wait in memory
     check = 1
     yield b"\x78\x01"
@@ -226,10 +228,19 @@ def filter_rows(pixels: Array, rows: range, kind: int) -> Bytes:
 
 
 def _paeth(left: Bytes, up: Bytes, corner: Bytes) -> Bytes:
-    """The nearest of left, up and upper left to left + up - upper left; the first of equally near ones."""
-    to_left = np.subtract(up, corner, dtype=np.int16)
-    to_up = np.subtract(left, corner, dtype=np.int16)
-    to_corner = np.abs(to_left + to_up)
-    to_left, to_up = np.abs(to_left, out=to_left), np.abs(to_up, out=to_up)
-    second = np.where(to_up <= to_corner, up, corner)
-    return np.where((to_left <= to_up) & (to_left <= to_corner), left, second)
+    """The nearest of left, up and upper left to left + up - upper left; the first of equally near ones.
+
+    Left is as far from that as up is from upper left, and up as far as left is from upper left. Upper left is as far as both
+    together if left and up are on one side of it, so that it is not the nearest; else as the one without the other. So bytes
+    are enough, of which a processor compares many at once.
+    """
+    of_left = np.maximum(up, corner) - np.minimum(up, corner)
+    of_up = np.maximum(left, corner) - np.minimum(left, corner)
+    nearer = np.minimum(of_left, of_up)
+    between = (np.maximum(of_left, of_up) - nearer < nearer) & ((left < corner) != (up < corner))
+    return _either(between, corner, _either(of_left <= of_up, left, up))
+
+
+def _either(first: NDArray[np.bool], one: Bytes, other: Bytes) -> Bytes:
+    """`numpy.where` for bytes, in a third of its time."""
+    return other ^ ((one ^ other) & -first.view(np.uint8))

@@ -68,7 +68,7 @@ class File:
         self.scene = _scene((channels, height, width), dtype, array.ndim, self._axes, ome, full_scale, source)
         resolution = _resolution(level)
         if resolution is not None:
-            self.scene = replace(self.scene, metadata=replace(self.scene.metadata, **resolution))
+            self.scene = replace(self.scene, metadata=self.scene.metadata._replace(**resolution))
         self.interleaved = self.scene.space != "tensor"
         self._cache = Cache(cache_bytes)
         self.chunk = self._cut(Size(height, width))
