@@ -9,7 +9,7 @@ import click
 from convcli import folding, options, report
 from convcli.commands.help import Documented
 from convcli.commands.synonyms import check_images
-from convcli.errors import ConvError, shown
+from convcli.errors import ConvError
 from convcli.parameters import ChoiceType
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import IndexType, PointType
@@ -178,14 +178,14 @@ def _translate(fitted: Subject, tool: str, as_json: bool) -> None:
     ready, operation, picture = fitted.ready, fitted.operation, fitted.picture
     drops_alpha = picture.alpha is not None and ready.alpha != "filter"
     if drops_alpha:
-        report.note(f"{shown(fitted.source)}: its alpha is left out of the script")
+        report.note(f"{fitted.source}: its alpha is left out of the script")
     if ready.lift is not None and ready.lift.gamma:
         report.note(
-            f"{shown(fitted.source)}: its values have gamma {ready.lift.gamma:.4g}, but the script decodes them as sRGB"
+            f"{fitted.source}: its values have gamma {ready.lift.gamma:.4g}, but the script decodes them as sRGB"
         )
     row = row_of(picture.metadata.format)
     request = Request(
-        source=shown(fitted.source),
+        source=fitted.source,
         layer=fitted.layer,
         geometry=fitted.geometry,
         parts=ready.finish.parts,

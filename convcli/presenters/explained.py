@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
-from convcli.errors import shown
 from convcli.explanation import phrases
 from convcli.explanation.phrases import text
 from convcli.explanation.pixel import Pixel
@@ -68,7 +67,7 @@ def operation(subject: Subject) -> dict[str, Any]:
     """The operation, with the keys of `apply` and `transpose`."""
     spec, geometry = subject.operation.spec, subject.geometry
     return {
-        "input": shown(subject.source),
+        "input": subject.source,
         "op": "transpose" if spec.transpose else spec.op,
         "flipped": spec.op == "conv",
         "label": subject.operation.label,
@@ -137,7 +136,7 @@ def _facts(answer: Pixel) -> report.Table:
     subject, first = answer.subject, answer.traces[0]
     geometry, spec = subject.geometry, subject.operation.spec
     rows = [
-        ("input", f"{shown(subject.source)}  {report.shape(subject.image.shape)}"),
+        ("input", f"{subject.source}  {report.shape(subject.image.shape)}"),
         ("output", f"{report.shape((len(subject.outputs), *geometry.output))}"),
         ("operation", phrases.flip(subject)),
         ("kernel", f"{subject.operation.written}, {geometry.kernel}"),
