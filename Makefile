@@ -18,8 +18,8 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The long run: every property test with its full count of examples, a soak of 200,000 files on a cluster, and 10,000 commands in
-# one process.
+# The long run: every property test with its full count of examples, a soak of 200,000 files on a cluster, 10,000 commands in one
+# process, and what takes a cluster minutes.
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full SOAK_FILES=200000 $(BIN)/pytest -n auto
 

@@ -73,6 +73,7 @@ THEMES = {
         "cluster": "pictures in blocks on a Dask cluster",
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
+        "hosts": "workers with file systems, networks and versions of their own",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
         "soak": "very many files on a cluster whose workers are killed",

@@ -72,7 +72,7 @@ class Answer(NamedTuple):
 
 
 class FilesJob(NamedTuple):
-    """What is done to files, as a `convcli.runs.places.dask.Job`."""
+    """What is done to files, as a `convcli.runs.places.dask_worker.Job`."""
 
     operation: Operation
     how: Writing
@@ -105,7 +105,7 @@ class FilesBench:
         start = perf_counter()
         found: list[Outcome] = []
         first: Exception | None = None
-        from convcli.runs.places.dask import thread_bytes
+        from convcli.runs.places.dask_worker import thread_bytes
 
         with Context(self.job.ours) as context, memory.limited(thread_bytes()):
             folders = context.kept(Folders, Folders)  # others may be about to write into those that are empty here
