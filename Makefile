@@ -18,7 +18,8 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The long run: every property test with its full count of examples, and a soak of 200,000 files on a cluster.
+# The long run: every property test with its full count of examples, a soak of 200,000 files on a cluster, 10,000 commands in one
+# process, and what takes a cluster minutes.
 full: $(VENV)/tested
 	HYPOTHESIS_PROFILE=full SOAK_FILES=200000 $(BIN)/pytest -n auto
 
@@ -30,13 +31,14 @@ fuzz: $(VENV)/tested
 		PYTHONPATH=tests $(BIN)/python -m support.fuzzing $$target $(FUZZ_SECONDS) || exit 1; done
 
 # Against OpenCV, SciPy and torch, and libvips, ImageMagick and G'MIC where they are installed; writes benchmarks/RESULTS.md,
-# how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, and PNG encoders,
-# benchmarks/ENCODERS.md. `make docs` takes them into docs/speed.md.
+# how far the planner's choices lie from the best, benchmarks/REGRET.md, many images, benchmarks/MANY.md, many commands,
+# benchmarks/THOUSAND.md, and PNG encoders, benchmarks/ENCODERS.md. `make docs` takes them into docs/speed.md.
 bench: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/regret.py
 	$(BIN)/python benchmarks/many.py
+	$(BIN)/python benchmarks/thousand.py
 	$(BIN)/python benchmarks/encoders.py
 
 # Large pictures beside libvips and dask-image; writes benchmarks/SCALE.md. It needs some 10 GB of disk and half an hour; with

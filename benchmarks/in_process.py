@@ -45,6 +45,7 @@ def in_process_rows(photo: NDArray[np.uint8]) -> Iterator[Line]:
     yield _strided(photo, random(3), cv2)
     yield _dilated(photo, random(3), cv2)
     yield _transposed(photo)
+    yield from (_enlarged(photo, factor) for factor in (2, 3, 4, 8, 16, 32))
     yield _layer()
     yield _filter("gray 512², 3×3 dense", photo[:512, :512, :1], random(3), 1.5, cv2)
     yield _filter("RGB 64², 3×3 dense", photo[:64, :64], random(3), 1.5, cv2)
@@ -227,6 +228,35 @@ def _transposed(photo: NDArray[np.uint8]) -> Line:
         {"torch conv_transpose2d": with_torch},
         0.2,
     )
+
+
+def _enlarged(photo: NDArray[np.uint8], factor: int) -> Line:
+    """Real results, as those of PyTorch: the same but for rounding."""
+    import torch
+    import torch.nn.functional as F
+
+    small = np.ascontiguousarray(photo[: 3000 // factor, : 4000 // factor])
+    kernel = parse(f"bilinear:{factor}").kernels[0].values
+    x = torch.from_numpy(small).permute(2, 0, 1)[None].float()
+
+    def with_torch() -> Any:
+        with torch.inference_mode():
+            return F.interpolate(x, scale_factor=factor, mode="bilinear")
+
+    extra, border = factor % 2, (kernel.shape[0] - factor) // 2
+    spec = ConvSpec(
+        transpose=True, stride=Pair(factor, factor), padding=Pads(*[border] * 4), padding_mode="replicate",
+        output_padding=Pair(extra, extra) if (kernel.shape[0] - factor) % 2 else Pair(0, 0), groups=3,
+    )  # fmt: skip
+    layer = Layer.of(np.broadcast_to(kernel, (3, 1, *kernel.shape)).copy(), spec)
+    image = small.transpose(2, 0, 1)
+
+    def ours() -> Any:
+        return engine.run(image, layer, spec, Compute("numpy")).array
+
+    if not np.allclose(ours(), with_torch()[0].numpy(), atol=1e-2):
+        raise RuntimeError(f"bilinear:{factor} is not what F.interpolate gives")
+    return f"bilinear ×{factor} to 12 MP, float32", ours, {"torch F.interpolate": with_torch}, 1.0
 
 
 def _layer() -> Line:

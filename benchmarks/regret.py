@@ -49,7 +49,7 @@ class Case(NamedTuple):
     weight: NDArray[np.float64]
     spec: ConvSpec
     finish: Finish
-    block: int | None = None  # the side of the blocks that two threads compute; None: the whole at once
+    block: Size | None = None  # of the blocks that two threads compute; None: the whole at once
 
 
 FINISHES = {
@@ -188,14 +188,14 @@ def in_blocks() -> Iterator[Case]:
     image = picture((4096, 4096, 3))
     kernels = {f"dense {size}×{size}": dense(size) for size in (3, 7, 31)} | named("sharpen", "box:9", "gaussian:3")
     for name, kernel in kernels.items():
-        for side in (256, 512, 1024):
-            yield filtered(f"RGB 4096² in blocks of {side}², {name}", image, kernel)._replace(block=side)
+        for block in (Size(1024, 4096), Size(256, 4096)):
+            yield filtered(f"RGB 4096² in blocks of {block}, {name}", image, kernel)._replace(block=block)
     small = image[:, :1024, :1024]
     kernel = named("bilinear:4")["bilinear:4"]
     case = filtered(
-        "RGB 1024² in blocks of 512², bilinear:4 transposed", small, kernel, transpose=True, stride=Pair(4, 4)
+        "RGB 1024² in blocks of 1024×4096, bilinear:4 transposed", small, kernel, transpose=True, stride=Pair(4, 4)
     )
-    yield case._replace(block=512)
+    yield case._replace(block=Size(1024, 4096))
 
 
 def cases() -> Iterator[Case]:
@@ -211,13 +211,17 @@ def cases() -> Iterator[Case]:
 
 def once(case: Case, layer: Layer, plan: str | None) -> tuple[str, tuple[Considered, ...]]:
     """Do an operation. Returns the plan in words, and the plans that were compared."""
-    _, image, _, spec, finish, side = case
-    if side is None:
+    _, image, _, spec, finish, size = case
+    if size is None:
         result = engine.run(image, layer, spec, Compute("numpy", plan=plan), finish)
         return result.plan, result.considered
     work = engine.in_blocks(Held(image[np.newaxis]), layer, spec, Compute("numpy", plan=plan), finish)
-    blocks = [*windows.blocks(work.task.geometry.output, Size(side, side))]
-    run_all(lambda block: work.emit(work.block(*block)), blocks, 2)
+    blocks = [*windows.blocks(work.task.geometry.output, size)]
+
+    def emit(block: tuple[range, range]) -> None:
+        work.emit(work.block(*block))
+
+    run_all(emit, blocks, 2)
     return work.recipe.text, work.recipe.considered
 
 

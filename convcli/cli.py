@@ -13,12 +13,14 @@ import click
 from click.core import ParameterSource
 
 from convcli import __version__, commandline, report
+from convcli.commandline import Answer
 from convcli.commands.help import WIDTH, Documented, unknown_option
 from convcli.errors import ConvError, as_options, one_line
 from convcli.folding import WORDS
 from convcli.options import option
+from convcli.system.context import Batch
 
-COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "doctor", "completion")
+COMMANDS = ("apply", "transpose", "shape", "compare", "explain", "animate", "kernel", "batch", "doctor", "completion")
 
 
 class Group(Documented, click.Group):
@@ -110,25 +112,34 @@ class Group(Documented, click.Group):
                 return copy_context().run(run, prog_name)
             sys.exit(_exit_code(lambda: copy_context().run(run, prog_name or "convcli"), args))
 
+    def answer(self, words: Sequence[str], batch: Batch) -> Answer:
+        """Run one command line of a batch. It finds what a process of its own would find, and leaves as little behind.
+
+        What ends the whole batch is raised: an interruption, and that nobody reads its output.
+        """
+        with commandline.nested(batch) as context:
+            try:
+                code = self.main(words, "convcli", standalone_mode=False)
+            except (click.Abort, BrokenPipeError, _ClosedPipeError, _InterruptedError):
+                raise
+            except Exception as error:
+                if (message := _message(error, words)) is None:
+                    return Answer(
+                        1, one_line(f"internal error, {type(error).__name__}: {error}"), error, context.closed
+                    )
+                code = error.exit_code if isinstance(error, ConvError) else 2
+                return Answer(code, report.shown(message), closed=context.closed)
+            return Answer(code if isinstance(code, int) else 0, closed=context.closed)
+
 
 def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
     """Run the command line, and report an error on standard error, on one line. The exception of a bug is not caught."""
     try:
         code = run()
         sys.stdout.flush()
-    except ConvError as error:
-        return _failed(one_line(report.shown(error.text)), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(main.get_brief(error.ctx), err=True)
         return 2
-    except click.UsageError as error:
-        if isinstance(error, click.BadParameter) and error.param is not None:
-            error.param_hint = _hint(error.param, error.ctx)
-        said = one_line(unknown_option(error) or error.format_message()) + _dashed(args)
-        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} -h')"
-        return _failed(said if said.endswith(" -h'") else said + help_)
-    except click.ClickException as error:
-        return _failed(one_line(error.format_message()))
     except (KeyboardInterrupt, click.Abort, _InterruptedError) as error:
         if sys.stderr.isatty():  # which shows ^C
             click.echo(err=True)
@@ -138,17 +149,37 @@ def _exit_code(run: Callable[[], Any], args: Sequence[str] | None) -> int:
     except (BrokenPipeError, _ClosedPipeError):
         commandline.give_up(sys.stdout)  # the reader has what it wanted
         return 0
-    except MemoryError:
-        return _failed("the computation needs more memory than there is: use a smaller image, kernel or padding")
-    except OSError as error:
+    except Exception as error:
+        message = _message(error, args)
+        if message is None:
+            raise
+        return _failed(message, error.exit_code if isinstance(error, ConvError) else 2)
+    return code if isinstance(code, int) else 0
+
+
+def _message(error: Exception, args: Sequence[str] | None) -> str | None:
+    """What an error says on one line; None if it is a bug."""
+    if isinstance(error, ConvError):
+        return one_line(report.shown(error.text))
+    if isinstance(error, click.UsageError):
+        if isinstance(error, click.BadParameter) and error.param is not None:
+            error.param_hint = _hint(error.param, error.ctx)
+        said = one_line(unknown_option(error) or error.format_message()) + _dashed(args)
+        help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} -h')"
+        return said if said.endswith(" -h'") else said + help_
+    if isinstance(error, click.ClickException):
+        return one_line(error.format_message())
+    if isinstance(error, MemoryError):
+        return "the computation needs more memory than there is: use a smaller image, kernel or padding"
+    if isinstance(error, OSError):
         from convcli.system.files import reason
 
         if error.filename:
-            return _failed(f"'{error.filename}' cannot be read or written: {reason(error)}")
+            return f"'{error.filename}' cannot be read or written: {reason(error)}"
         if isinstance(error, FileNotFoundError):  # no stream raises it: the working folder was deleted
-            return _failed(f"{reason(error)}")
-        return _failed(f"standard output cannot be written: {reason(error)}")  # files say their names
-    return code if isinstance(code, int) else 0
+            return f"{reason(error)}"
+        return f"standard output cannot be written: {reason(error)}"  # files say their names
+    return None
 
 
 class _ClosedPipeError(Exception):
@@ -215,6 +246,7 @@ def _failed(message: str, code: int = 2) -> int:
         "convcli compare img.png -k gaussian:2               # backends side by side",
         "convcli explain img.png -k sobel --at 10,12         # the sum behind a pixel",
         "convcli animate --hin 5 --k 3 --s 2 -o conv.gif     # the window moves",
+        "echo 'shape --hin 32 --k 3 -q' | convcli batch      # a command a line",
     ),
 )
 @option(
@@ -224,6 +256,6 @@ def _failed(message: str, code: int = 2) -> int:
 def main() -> None:
     """Apply and inspect convolutions on images: apply it, size it, explain it, prove it.
 
-    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images failed; 2 wrong
-    usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
+    Exit codes: 0 done; 1 compare found a difference, doctor found a problem, or one or more of several images or commands
+    failed; 2 wrong usage or data, or shape found no solution; 130 interrupted; 129 and 143 ended by SIGHUP and SIGTERM.
     """

@@ -13,9 +13,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn, TextIO
+from typing import NamedTuple, NoReturn, TextIO
 
-from convcli.system.context import Context, current
+from convcli.system.context import Batch, Context, current, torch_was_imported
 
 ERRORS = "backslashreplace"
 """How standard streams write characters that their encoding does not have."""
@@ -43,12 +43,37 @@ def entered(signals: bool = False) -> Iterator[None]:
                 sys.exit(128 + received[0])
 
 
+class Answer(NamedTuple):
+    """How one command of several ended: its exit code, and its error on one line, or "".
+
+    `bug` is an exception that no command should raise. `closed` says whether it found that nobody reads standard output.
+    """
+
+    code: int
+    error: str = ""
+    bug: Exception | None = None
+    closed: bool = False
+
+
+@contextmanager
+def nested(batch: Batch) -> Iterator[Context]:
+    """A context for one command of several, within `entered`: what it changes and keeps ends with it."""
+    known = torch_was_imported()  # by an earlier command does not count: a single one would not find it
+    with Context(owns_process=True, batch=batch) as context:
+        context.kept(torch_was_imported, lambda: known)
+        _prepare_streams(context)
+        _quiet_warnings(context)
+        yield context
+
+
 def give_up(stream: TextIO) -> None:
     """Drop what a stream did not take, and everything that is written to it until the command line is left.
 
     Otherwise Python would try again when it ends, print an error, and change the exit code.
     """
-    current().at_end(_sink(stream))
+    context = current()
+    context.closed |= stream is sys.stdout
+    context.at_end(_sink(stream))
 
 
 def _sink(stream: TextIO) -> Callable[[], None]:

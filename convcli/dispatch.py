@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from math import prod
 
 import numpy as np
@@ -11,7 +10,7 @@ from convcli import backends
 from convcli.backends import Task
 from convcli.errors import BackendError, GeometryError, KernelError, param
 from convcli.system import memory
-from convcli.system.context import current
+from convcli.system.context import torch_was_imported
 from convcli.system.parallel import workers
 from convcli.vocabulary import DTYPES
 
@@ -90,11 +89,6 @@ def _too_sparse(reason: str) -> BackendError:
     return BackendError("backend 'numpy'", "cannot do this", remedy)
 
 
-def _imported_before() -> bool:
-    """Whether torch was imported before a run began: all images of a batch get the same answer, in any order."""
-    return current().kept(_imported_before, lambda: "torch" in sys.modules)
-
-
 def _gaps(task: Task) -> str:
     """Why numpy cannot do a task; empty if it can."""
     if not task.geometry.transpose:
@@ -114,7 +108,7 @@ def _faster(task: Task, dtype: str | None) -> tuple[str, str]:
     # each weight is used once for every output pixel (transposed: every input pixel)
     macs = task.images * task.layer.weight.size * prod(geometry.input if geometry.transpose else geometry.output)
     channels = task.layer.inputs // task.layer.groups
-    torch_import = 0 if _imported_before() else TORCH_IMPORT_SECONDS
+    torch_import = 0 if torch_was_imported() else TORCH_IMPORT_SECONDS
     rate = TORCH_MACS_PER_SECOND["dense" if channels >= FAST_CHANNELS else "per channel"]
     values = prod(task.source.shape) + task.images * task.layer.outputs * prod(geometry.output)
     if macs < ALWAYS_NUMPY_MACS:

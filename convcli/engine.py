@@ -7,7 +7,6 @@ transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from convcli.backends.numpy.blocks import Blockwise
 
 
-@dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(NamedTuple):
     """How to compute an operation."""
 
     backend: str = "auto"  # one of `convcli.vocabulary.BACKENDS`, or ``auto``

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -51,7 +50,7 @@ def folded(command: Callable[[T], None]) -> Callable[..., None]:
 
 def record_of(command: Callable[[T], None]) -> type[T]:
     """The record that a command takes."""
-    kind: type[T] = next(iter(get_type_hints(command).values()))
+    kind: type[T] = next(iter(_hints(command).values()))
     return kind
 
 
@@ -62,9 +61,9 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
     field `words` the words of the command line.
     """
     given: dict[str, Any] = {}
-    for name, each in get_type_hints(kind).items():
+    for name, each in _hints(kind).items():
         if name == "typed":
-            given[name] = {option: typed[option] for option in get_type_hints(kind) if option in typed}
+            given[name] = {option: typed[option] for option in _hints(kind) if option in typed}
         elif name == "words":
             given[name] = words
         elif is_record(each):
@@ -72,6 +71,10 @@ def fold(kind: type[T], values: Mapping[str, Any], typed: Mapping[str, str] = {}
         elif name in values:
             given[name] = values[name]
     return kind(**given)
+
+
+_hints = cast("Callable[[object], dict[str, Any]]", cache(get_type_hints))
+"""The types of a record's fields, or of a function's parameters. To work them out again would take half as long as a `shape`."""
 
 
 def is_record(kind: object) -> bool:
@@ -172,7 +175,7 @@ class OperationOptions(NamedTuple):
             layout=self.layout,
         )  # fmt: skip
         slips = made.bank is not None and made.bank.notes
-        return made if slips else replace(made, notes=(*made.notes, *self._cut()))
+        return made if slips else made._replace(notes=(*made.notes, *self._cut()))
 
     def _cut(self) -> tuple[str, ...]:
         """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""

@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPLETIONS = {"bash": "convcli", "zsh": "_convcli", "fish": "convcli.fish"}
 EXIT_STATUS = (
     ("0", "done; compare: all backends agree"),
-    ("1", "compare found a difference, doctor found a problem, or one or more of several images failed, even all"),
+    (
+        "1",
+        "compare found a difference, doctor found a problem, or one or more of several images or commands failed, even all",
+    ),
     ("2", "wrong usage or data, or shape found no solution: one line on standard error says what, why and what to do"),
     ("130", "interrupted"),
     ("129, 143", "ended by SIGHUP, by SIGTERM; no half-written file is left"),

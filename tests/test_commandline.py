@@ -3,11 +3,16 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from convcli import commandline
+from convcli.errors import ImageError
+from convcli.system.context import Batch, current
+from convcli.system.names import standard_input
 from support.cli import environment
 from support.pictures import write
 
@@ -58,6 +63,8 @@ LINES = [
     "kernel sobel --color always",
     "completion bash",
     "doctor -q",
+    "batch list.txt --keep-going",
+    "batch list.txt --json-lines",
     "nonsense",
     "--help",
 ]
@@ -75,6 +82,9 @@ def end(lines: list[str], cwd: Path, **more: object) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8))
+    (tmp_path / "list.txt").write_text(
+        "shape --hin 9 --k 3 --color always\napply img.png -k box -o out.png\nnonsense\n"
+    )
     return tmp_path
 
 
@@ -115,6 +125,29 @@ def test_closed_streams_stay_closed(folder: Path) -> None:
         cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.stderr == "good\n"
+
+
+def test_each_command_of_a_batch_shows_its_warnings() -> None:
+    """Python shows a warning of one place once, as long as the filters stay the same."""
+    with warnings.catch_warnings(record=True) as seen, commandline.entered():
+        warnings.simplefilter("default")
+        for _ in range(3):
+            with commandline.nested(Batch()):
+                warnings.warn("odd", UserWarning, stacklevel=1)
+    assert len(seen) == 3
+
+
+def test_a_context_of_a_batch_ends_with_its_command() -> None:
+    with commandline.entered():
+        outer = current()
+        for _ in range(2):
+            with commandline.nested(Batch(stdin="is taken")) as context:
+                assert current() is context is not outer
+                assert context.kept("cache", list) == []
+                context.kept("cache", list).append(1)
+                with pytest.raises(ImageError, match="standard input is taken: name a file"):
+                    standard_input()
+        assert current() is outer
 
 
 def test_signals_are_handled_by_the_program_alone(folder: Path) -> None:

@@ -36,6 +36,7 @@ THEMES = {
         "transposed_borders": "the transposed operation beyond its input's border",
     },
     "commands": {
+        "batch_alone": "a command of a batch is as if alone",
         "environment": "defaults from environment variables",
         "errors": "wrong command lines",
         "given_ranges": "--range LO,HI, in every kind of file",
@@ -72,9 +73,11 @@ THEMES = {
         "cluster": "pictures in blocks on a Dask cluster",
         "batch_interrupted": "many images, interrupted",
         "batch_memory": "many images that share the memory",
+        "hosts": "workers with file systems, networks and versions of their own",
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
         "soak": "very many files on a cluster whose workers are killed",
+        "buckets": "a server of S3 that fails, is slow, or never answers",
         "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {

@@ -56,7 +56,7 @@ def test_every_module_is_imported_without_posix(tmp_path: Path) -> None:
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in sorted((ROOT / "convcli").rglob("*.py"))
-        if not {"torch", "dask.py"} & {*path.relative_to(ROOT).parts}  # which may import anything
+        if "torch" not in path.relative_to(ROOT).parts and not path.name.startswith("dask")  # which may import anything
     ]
     assert len(names) > 150
     ended = without_posix(f"import importlib\nfor name in {names}: importlib.import_module(name)", tmp_path)

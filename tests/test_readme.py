@@ -42,7 +42,7 @@ def lines_of(page: Path) -> list[str]:
     lines = [line for block in blocks for line in block.splitlines()]
     if page == README:
         lines += [code(cell) for row in rows(TEXTS[page]) for cell in row]
-    return [line for line in lines if line.startswith(("convcli ", "find ", "eval "))]
+    return [line for line in lines if line.startswith(("convcli ", "find ", "eval ", "printf "))]
 
 
 COMMAND_LINES = [(page, line) for page in PAGES for line in lines_of(page)]
@@ -95,6 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own |= {"photos/a.jpg": "rotated.jpg", "photos/summer/b.png": "tiny.png", "layer.safetensors": "layer.safetensors"}
     for name, source in own.items():
         (path / name).write_bytes((SAMPLES / source).read_bytes())
+    (path / "list.txt").write_text("# sizes\nshape --hin 17 --k 3 -q\nkernel box -q\n")
     (path / "kernel.csv").write_text("0,-1,0\n-1,5,-1\n0,-1,0\n")
     made = run("apply", "samples/rotated.jpg", "-k", "identity", "-o", "scene.tif", cwd=path)
     assert made.code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -130,7 +129,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
     check(targets, operation, how)
     watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
     click.get_current_context().call_on_close(watch.close)
-    how = replace(how, blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
+    how = how._replace(blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
     kind: type[Batch | Portions] = Batch
     if how.blocks.on is not None:
         from convcli.runs import portions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -116,7 +115,7 @@ def explain(asked: ExplainOptions) -> None:
     check_images([asked.image], asked.operation)
     operation = asked.operation.operation(asked.geometry.spec(), asked.compute.choice())
     if asked.tool is not None and operation.bank is not None:
-        operation = replace(operation, alpha="drop")
+        operation = operation._replace(alpha="drop")
     reading = asked.reading.max_pixels, asked.reading.full_scale
     fitted = subject.load(asked.image, operation, asked.format_, asked.range_, asked.item, *reading)
     if asked.tool is not None:

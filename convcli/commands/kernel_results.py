@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convcli import report
@@ -60,7 +59,7 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str, divisor: floa
         filters = [divided(one, divisor) for one in filters]
     if asked.op == "conv":
         filters = [
-            replace(one, kernels=tuple(k._replace(values=k.values[::-1, ::-1].copy()) for k in one.kernels))
+            one._replace(kernels=tuple(k._replace(values=k.values[::-1, ::-1].copy()) for k in one.kernels))
             for one in filters
         ]
     if quiet and not output and not as_json:

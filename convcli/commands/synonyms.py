@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, is_there
 
 if TYPE_CHECKING:
     from convcli.folding import OperationOptions
@@ -38,6 +38,7 @@ convcli animate --hin 5 --k 3 -o conv.gif | gif animation film movie video visua
 convcli compare IMAGE -k SPEC | bench benchmark time profile diff verify test validate
 convcli explain IMAGE -k SPEC --at 10,12 | pixel why trace inspect debug
 convcli explain IMAGE -k SPEC --as torch | export code translate emit torch pytorch onnx scipy opencv
+convcli batch FILE | script stdin repl interactive session server daemon serve commands multi bulk stay-open -stay_open
 convcli completion bash | completions autocomplete install-completion bash zsh fish
 """
 """Our commands, and the words of other tools for them."""
@@ -66,7 +67,7 @@ def check_images(images: Sequence[str], operation: OperationOptions, output: str
     """Raise an ImageError for words in the place of images that are not files: patterns, parts of options, the output."""
     kernels, weights, typed = operation.kernels, operation.weights, operation.words
     for number, word in enumerate(images, 1):
-        if word == STDIO or os.path.lexists(word):
+        if word == STDIO or is_there(word):
             continue
         if "--" in typed and word.startswith("-"):
             raise ImageError(f"input '{word}'", "is after --, and not a file", "write options before the --")
@@ -77,7 +78,7 @@ def check_images(images: Sequence[str], operation: OperationOptions, output: str
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
             remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
-        inputs = [one for one in images if one == STDIO or os.path.lexists(one)]
+        inputs = [one for one in images if one == STDIO or is_there(one)]
         if (
             output is None
             and number == len(images) > 1
@@ -187,6 +188,9 @@ images are named without an option, write IMAGE alone | \
 --hout | --output-height | shape
 --at | --pixel --point --pos --position --xy --yx --coords --coordinates --output-at
 --as | --export --code --tool --lang --language --to
+--keep-going | --ignore-errors --continue --continue-on-error --no-fail --force -k -i | batch
+--json-lines | --json --jsonl --ndjson --json-seq | batch
+the list is named without an option, write FILE alone | --from-file --file --input --list -f | batch
 -o FILE.gif | --gif --mp4 --save | animate
 --fps | --delay --duration --speed --rate
 --repeats | --runs --iterations --iters --times --repeat --number -n

@@ -38,7 +38,7 @@ _QUIET = ("PIL", "tifffile")
 def settle(limit: int = MAX_PIXELS) -> None:
     """Set Pillow's limit of pixels, silence its warnings, and silence loggers, if the context owns the process.
 
-    Leaving the context undoes it, but for what `convcli.system.memory.settle` sets, which is called first. Without such a
+    Leaving the context undoes it, but for what `convcli.system.memory.keep_arrays` sets, which is called first. Without such a
     context nothing is changed: `opened` ignores Pillow's limit, and warnings and log messages go where the caller sends them.
     Some of Pillow's plugins check Pillow's own limit. So it is raised if `limit` is higher, but never lowered: Pillow also
     compares the size of letters with it.
@@ -50,7 +50,7 @@ def settle(limit: int = MAX_PIXELS) -> None:
 
 
 def _settle(context: Context) -> None:
-    memory.settle()
+    memory.keep_arrays()
     context.at_end(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     Image.MAX_IMAGE_PIXELS = 0
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata

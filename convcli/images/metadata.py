@@ -51,22 +51,19 @@ _THUMBNAILS = {0x0409, 0x040C}
 _SIDES = 0xA002, 0xA003
 """EXIF's tags PixelXDimension and PixelYDimension: the size of the original picture."""
 
-_TURNED = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]")
-_SIZED = re.compile(
+_TURNED = rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]"
+_SIZED = (
     rb"\s+(?:exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))\s*=\s*(?:\"[^\"]*\"|'[^']*')"
     rb"|<(exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))>[^<]*</\1>"
 )
-_SMALL = re.compile(rb"<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>", re.DOTALL)
-_GAIN = re.compile(
-    rb"\s+\w*hdrgm:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<((?:G?Container:Directory|\w*hdrgm:\w+))\b[^>]*(?:/>|>.*?</\1>)",
-    re.DOTALL,
-)
+_SMALL = rb"(?s)<(xmp:Thumbnails)\b.*?</\1>|<xmp:Thumbnails\b[^>]*/>"
+_GAIN = rb"(?s)\s+\w*hdrgm:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<((?:G?Container:Directory|\w*hdrgm:\w+))\b[^>]*(?:/>|>.*?</\1>)"
 """What XMP says of a gain map, a second picture in the file (Google, "Ultra HDR Image Format")."""
 
 _LIGHT = b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"
 """PNG's chunks of what its values mean (3rd edition, 11.3.2), but for the profile."""
 
-_PROFILE = re.compile(r"raw profile type (.*)", re.IGNORECASE)
+_PROFILE = "(?i)raw profile type (.*)"
 """ImageMagick's keywords for PNG's texts with profiles. Pillow reads those with EXIF itself."""
 
 
@@ -194,7 +191,10 @@ def _xmp(image: Image.Image) -> bytes | None:
 
 
 def _upright(packet: bytes) -> bytes:
-    return _GAIN.sub(b"", _SIZED.sub(b"", _SMALL.sub(b"", _TURNED.sub(rb"\g<1>1", packet))))
+    packet = re.sub(_TURNED, rb"\g<1>1", packet)
+    for dropped in (_SMALL, _SIZED, _GAIN):
+        packet = re.sub(dropped, b"", packet)
+    return packet
 
 
 def _iptc(image: Image.Image) -> bytes | None:
@@ -217,7 +217,7 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     kept = []
     for key, value in texts.items():
         text: str | None = str(value)
-        if profile := _PROFILE.fullmatch(key):
+        if profile := re.fullmatch(_PROFILE, key):
             text = sound(_profile, profile[1].lower(), text)
         if text is not None and key != "XML:com.adobe.xmp":
             kept.append((str(key), text))

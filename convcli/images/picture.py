@@ -45,8 +45,7 @@ class Bands(NamedTuple):
         return {1: 1, 2: 3, 5: 4}[self.photometric] + len(self.extra)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Metadata:
+class Metadata(NamedTuple):
     """What the output file takes over from the input file, and a few facts about the input."""
 
     format: str | None = None  # Pillow's name of it, or ``NPY``
@@ -71,7 +70,7 @@ class Metadata:
     @property
     def of_other_colours(self) -> Metadata:
         """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
-        return replace(self, icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
+        return self._replace(icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
 
 class Described:

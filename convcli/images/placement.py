@@ -7,7 +7,6 @@ points, its centre. "RPCs in GeoTIFF": lines and samples, counted from the centr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -68,8 +67,7 @@ def placed(
         Of the samples that are written.
     """
     rows, columns = Axis.of(geometry, 0), Axis.of(geometry, 1)
-    metadata = replace(
-        metadata,
+    metadata = metadata._replace(
         dpi=metadata.dpi and (metadata.dpi[0] / float(columns.step), metadata.dpi[1] / float(rows.step)),
         resolution=metadata.resolution and _resolution(metadata.resolution, rows, columns),
     )
@@ -103,7 +101,7 @@ def placed(
         if not said:
             del kept[_DESCRIPTION]
     if kept != tags:
-        metadata = replace(metadata, exif=directories.exif_of(kept) or None)
+        metadata = metadata._replace(exif=directories.exif_of(kept) or None)
     return metadata, tuple(notes)
 
 

@@ -21,8 +21,7 @@ class Kernel(NamedTuple):
     values: Matrix
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """The kernels of one SPEC, and how their results are combined (one of `convcli.vocabulary.COMBINES`).
 
     `label` is a short name for file names. `spec` is the text that the user wrote. `factor` is the stride of the transposed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from convcli.errors import KernelError, param
@@ -17,7 +15,7 @@ def divided(one: Filter, divisor: float | str) -> Filter:
 
     Raises `KernelError` if a kernel would be divided by about 0, or if its values become infinite.
     """
-    return replace(one, kernels=tuple(_divided(kernel, divisor) for kernel in one.kernels))
+    return one._replace(kernels=tuple(_divided(kernel, divisor) for kernel in one.kernels))
 
 
 def _divided(kernel: Kernel, divisor: float | str) -> Kernel:

@@ -46,7 +46,7 @@ def parse(text: str, source: str) -> Rows:
             lines.append((place, line))
         if len(lines) > MOST_SIDE:
             raise _too_many(source)
-    if len(lines) == 1 and DIVIDED.fullmatch(lines[0][1]):
+    if len(lines) == 1 and re.fullmatch(DIVIDED, lines[0][1]):
         return Rows([*literal(lines[0][1])])
     rows: list[NDArray[np.float64]] = []
     count = 0

@@ -24,7 +24,7 @@ LONGEST = 40
 """The most characters of a literal in a remark."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_MAGICK = re.compile(r"\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)", re.DOTALL)
+_MAGICK = r"(?s)\s*(\d+)(?:x(\d+))?(?:([+-]\d+)([+-]\d+))?\s*([@<>]*)\s*:(.*)"
 
 
 def parse(spec: str) -> Filter:
@@ -75,7 +75,7 @@ def literal(text: str) -> Matrix:
 
     ``(…)/16`` divides all values by 16.
     """
-    if (whole := DIVIDED.fullmatch(text)) is not None:
+    if (whole := re.fullmatch(DIVIDED, text)) is not None:
         by = _value(whole[2], text)
         if by == 0:
             raise KernelError(f"kernel '{text}'", "divides by zero", "every value must be finite")
@@ -84,7 +84,7 @@ def literal(text: str) -> Matrix:
     return checked([[_value(cell, text) for cell in row.split(",")] for row in rows], f"'{text}'")
 
 
-DIVIDED = re.compile(r"\s*\(([^()]*)\)\s*/\s*([^(),;]+)\s*")
+DIVIDED = r"\s*\(([^()]*)\)\s*/\s*([^(),;]+)\s*"
 
 
 def half_divided(text: str, size: int) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def magick(text: str) -> Matrix | None:
     It is ``WxH[+X+Y]: v,v …``, with the width before the height. ``nan`` or ``-`` is a hole and becomes 0. If the origin
     (+X+Y) is not the centre, zeros are added around the values until it is.
     """
-    match = _MAGICK.fullmatch(text)
+    match = re.fullmatch(_MAGICK, text)
     if match is None:
         return None
     width, height = int(match[1]), int(match[2] or match[1])

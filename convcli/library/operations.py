@@ -188,7 +188,7 @@ def _fitted(
         own = "float64"
     device = compute.device or (str(form.device) if str(form.device).startswith("cuda") else "cpu")
     inner = None if compute.backend == "reference" and compute.dtype is None else own
-    compute = replace(compute, dtype=inner, device=device)
+    compute = compute._replace(dtype=inner, device=device)
     lift = None
     if gray and channels > 1:
         lift = Lift("float64" if own == "float64" else "float32", white, gray=weights_for(channels, False))

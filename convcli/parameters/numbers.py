@@ -141,7 +141,7 @@ class SideType(CountType):
         self.height, self.width = height, width
 
     def _parse(self, text: str) -> int:
-        both = re.fullmatch(rf"{_CROSSED.pattern}|\s*(\d+)\s*,\s*(\d+)\s*", text)
+        both = re.fullmatch(rf"{_CROSSED}|\s*(\d+)\s*,\s*(\d+)\s*", text)
         if both is None:
             return super()._parse(text)
         rows, columns = filter(None, both.groups())
@@ -309,13 +309,13 @@ class AskedType(WordType[T | Asked]):
         return Asked(rows, columns, shared=False)
 
 
-_CROSSED = re.compile(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*")
+_CROSSED = r"\s*(\d+)\s*[xX×]\s*(\d+)\s*"
 """Two sides, as many tools write them: some write the width first, others the height."""
 
 
 def _uncrossed(text: str) -> str:
     """``32x32`` as ``32``. If the sides differ, the height is not known, and a ValueError is raised."""
-    found = _CROSSED.fullmatch(text)
+    found = re.fullmatch(_CROSSED, text)
     if found is None:
         return text
     if int(found[1]) != int(found[2]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +23,7 @@ def for_colours(operation: Operation, colours: int) -> Operation:
         raise ImageError(f"bias has {len(values)} values", f"for {colours} colours", remedy)
     if len(values) == 1:
         values, percent = values * colours, percent * colours
-    return replace(operation, bias=Bias((*values, 0.0), (*percent, False)))
+    return operation._replace(bias=Bias((*values, 0.0), (*percent, False)))
 
 
 def gain_of(operation: Operation) -> float:

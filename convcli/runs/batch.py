@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,10 +14,11 @@ from time import monotonic
 from typing import NamedTuple
 
 from convcli import backends, images
-from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
+from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError, shown
+from convcli.runs import single
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
-from convcli.runs.single import Done, Writing, in_blocks, process
+from convcli.runs.single import Done, Writing, in_blocks
 from convcli.system import context, memory
 from convcli.system.files import refusal
 from convcli.system.names import STDIO, is_stream, is_url
@@ -56,6 +56,14 @@ class Tally(NamedTuple):
 
 
 Outcome = Done | Failed | Skipped
+
+
+def named(outcome: Outcome) -> Outcome:
+    """An outcome with addresses as they are shown, without what may be secret."""
+    outcome = outcome._replace(source=shown(outcome.source))
+    return outcome if isinstance(outcome, Failed) else outcome._replace(target=shown(outcome.target))
+
+
 Finished = tuple[int, Outcome]
 """The number of an image, from 0, and its outcome."""
 
@@ -119,7 +127,7 @@ class Batch:
         )
         self.shares = memory.Shares(self.workers)
         self.operation, self.skip_existing = operation, skip_existing
-        self.how = replace(how, several=self.several)
+        self.how = how._replace(several=self.several)
         self.threads_each = max(1, threads // self.workers)
         self.queue = enumerate(chain(jobs, further or ()))
         self.taking, self.counting, self.room = Lock(), Lock(), Semaphore(QUEUED)
@@ -138,6 +146,8 @@ class Batch:
     def __enter__(self) -> Batch:
         run = self.around.enter_context(context.entered())
         self.unfinished = run.unfinished
+        if self.several and run.owns_process:
+            memory.settle()
         if self.workers > 1:
             self.around.enter_context(context.hushed())
         return self
@@ -217,8 +227,8 @@ class Batch:
             with self.shares.of(need, again) as held:
                 if not held:
                     return None
-                compute = replace(self.operation.compute, threads=held * self.threads_each)
-                operation = replace(self.operation, compute=compute)
+                compute = self.operation.compute._replace(threads=held * self.threads_each)
+                operation = self.operation._replace(compute=compute)
                 try:
                     return self._counted(job, operation)
                 except memory.Wait as wait:  # leaving this block frees the pixels in its traceback
@@ -243,7 +253,7 @@ class Batch:
                 raise
             self.bug = self.bug or error
             found = bug(error)
-        outcome = Failed(job.source, found) if isinstance(found, ConvError) else found
+        outcome = named(Failed(job.source, found) if isinstance(found, ConvError) else found)
         with self.counting:
             self.counts[type(outcome)] += 1
         return outcome
@@ -281,7 +291,7 @@ def outcome_of(
     if skip_existing and _exists(target):
         return Skipped(source, target)
     try:
-        return _way(source, target, how)(source, target, operation, how)
+        return process(source, target, operation, how)
     except ExhaustedError:
         raise
     except ConvError as error:
@@ -313,13 +323,18 @@ def _exists(target: str) -> bool:
     return stores.exists(target)
 
 
-def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
-    """What processes an image: as a whole, or in blocks."""
-    if not in_blocks(source, target, how):
-        return process
-    from convcli.runs import blocks
+def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
+    """Process an image: in blocks if that is needed and possible, else as a whole."""
+    if in_blocks(source, target, how):
+        from convcli.images.reading.windows.refusals import WholeError
+        from convcli.runs import blocks
 
-    return blocks.process if how.blocks.asked or blocks.suits(source, target, how) else process
+        if how.blocks.asked:
+            return blocks.process(source, target, operation, how)
+        if blocks.suits(target, how):
+            with suppress(WholeError):  # the input is opened once, and says so
+                return blocks.process(source, target, operation, how)
+    return single.process(source, target, operation, how)
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:

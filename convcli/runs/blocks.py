@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convcli import __version__, images
+from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError, param
-from convcli.geometry import Size
-from convcli.images.reading.windows import identity_of, opened_windows
-from convcli.images.reading.windows.refusals import WholeError
-from convcli.images.writing import kept
-from convcli.images.writing.blocks import Blocks as Sink
-from convcli.images.writing.blocks import Layout, block_target, worker
+from convcli.images.writing.blocks import block_target
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.runs import outputs
-from convcli.runs.block_work import CACHE_BYTES, BlockWork, Request, sizes
+from convcli.runs.block_setup import Setup
+from convcli.runs.block_tasks import Bench, BlockJob, Item, Written
+from convcli.runs.block_work import CACHE_BYTES, Request
 from convcli.runs.journal import Journal
 from convcli.runs.operation import Operation
 from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
-from convcli.runs.single import Blocks, Done, Writing, placed
-from convcli.system import memory
+from convcli.runs.single import Blocks, Done, Writing
+from convcli.system import memory, stores
 from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import is_url
 from convcli.system.parallel import workers
-from convcli.windows import blocks
 
 if TYPE_CHECKING:
-    from convcli.runs.places.dask import Cluster
-
-PROGRAM_BYTES = 150 << 20
-"""The program with NumPy and what reads and writes files."""
+    from convcli.runs.places.dask_cluster import Cluster
 
 USUAL_MEMORY, SHARE = 2 << 30, 2
 """What blocks may take by default: this many bytes, but at most the machine's memory divided by `SHARE`."""
@@ -52,102 +43,10 @@ MOST_FAILURES = 20
 """So many blocks may fail before a run begins no more."""
 
 
-class Item(NamedTuple):
-    """A task: one block of the result, to look at (`span` is None) or to write."""
-
-    rows: range
-    columns: range
-    span: tuple[float, float] | None
-
-    @property
-    def name(self) -> str:
-        """Its name in the journal."""
-        return f"{self.rows.start},{self.columns.start}"
-
-
-class Written(NamedTuple):
-    """What is told of a block that was written."""
-
-    receipt: Any  # see `convcli.images.writing.blocks.BlockTarget.put`
-    clipped: Clipped
-    looked: Looked
-
-
-class Bench:
-    """What a process has for the tasks of a picture.
-
-    Parameters
-    ----------
-    work : BlockWork
-    sink : Blocks
-        Takes the blocks.
-    own : bool
-        Whether the process is our own, so that its allocator may be told to give memory back.
-    """
-
-    def __init__(self, work: BlockWork, sink: Sink, own: bool = True) -> None:
-        self.work, self.sink, self.own = work, sink, own
-
-    def perform(self, item: Item) -> tuple[float, float] | Written:
-        """Do a task."""
-        block = self.work.block(item.rows, item.columns)
-        if item.span is None:
-            return self.work.look(block)
-        made = self.work.make(block, item.span)
-        receipt = self.sink.put(item.rows, item.columns, made.pixels)
-        if self.own:
-            memory.trim()
-        return Written(receipt, made.clipped, made.looked)
-
-    def close(self) -> None:
-        """Close the input and the output."""
-        self.sink.close()
-        self.work.file.close()
-
-
-class BlockJob(NamedTuple):
-    """The tasks of a picture as a `convcli.runs.places.dask.Job`."""
-
-    request: Request
-    layout: Layout
-
-    @classmethod
-    def anywhere(cls, request: Request, layout: Layout) -> Self:
-        """The job for processes whose current folder is another one."""
-        return cls(request._replace(source=_full(request.source)), layout._replace(target=_full(layout.target)))
-
-    def opened(self) -> Bench:
-        """Open input and output in another process."""
-        return Bench(BlockWork(self.request), worker(self.layout))
-
-    def seen(self) -> str:
-        """Whether the input is seen here, and the folder of the output can be written."""
-        try:
-            identity_of(self.request.source)
-        except ConvError as error:
-            return f"does not see it: {error.text}"
-        folder = Path(self.layout.target).parent
-        if not is_url(self.layout.target) and not os.access(folder, os.W_OK):
-            return f"cannot write to '{folder}'"
-        return ""
-
-
-def _full(path: str) -> str:
-    return path if is_url(path) else os.path.abspath(path)
-
-
-def suits(source: str, target: str, how: Writing) -> bool:
-    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+def suits(target: str, how: Writing) -> bool:
+    """Whether a result is written in blocks, if its picture can be read in windows. `process` says whether that is so."""
     row = images.row_of(images.format_of(target, how.container, None))
-    if not (row.blocks and row.writer):
-        return bool(row.blocks)
-    if is_url(target):  # of which only a Zarr is written in blocks
-        return False
-    try:
-        opened_windows(source, how.full_scale).close()
-    except WholeError:
-        return False
-    return True
+    return bool(row.blocks) and not (row.writer and is_url(target))  # behind an address, only a Zarr is
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -157,8 +56,10 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     Raises
     ------
+    WholeError
+        The picture can only be read as a whole.
     ConvError
-        The picture cannot be read in windows, the target cannot be written in blocks, the operation does not fit, or one block
+        It cannot be read, the target cannot be written in blocks, the operation does not fit, or one block
         needs more memory than there may be. Nothing is written then. Or some blocks failed: the others are in the journal.
     """
     run = Run(source, target, operation, how)
@@ -178,7 +79,6 @@ class Run:
     how: Writing
     stack: ExitStack = field(default_factory=ExitStack)
     before: int = 0
-    notes: tuple[str, ...] = ()
     clipped: Clipped = Clipped()
     looked: Looked = Looked()
     receipts: dict[str, Any] = field(default_factory=dict)  # of the blocks that are done, by name
@@ -191,25 +91,23 @@ class Run:
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
         cluster = self._cluster()
-        self.threads = workers(operation.compute.threads) if cluster is None else 1
+        threads = workers(operation.compute.threads) if cluster is None else 1
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
-        self.memory = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
-        cache = min(CACHE_BYTES, self.memory // 8)
+        most = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
+        cache = min(CACHE_BYTES, most // 8)
         request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
-        self.work = self.stack.enter_context(BlockWork(request))
-        self.layout = self._layout()
-        self.size, self.threads = self._fitting(cache, block_target(self.layout).grid)
-        self.layout = self.layout._replace(block=self.size)
-        self.sink = block_target(self.layout)
+        self.setup = setup = Setup(request, self.target, how, threads, most)
+        self.stack.enter_context(setup.work)
+        self.sink = block_target(setup.layout)
         outputs.make_folder(self.target, how.output)
         if cluster is None:
             if current().owns_process:
                 memory.settle()
-            self.place: Place = Here(Bench(self.work, self.sink, current().owns_process).perform, self.threads)
+            self.place: Place = Here(Bench(setup.work, self.sink, current().owns_process).perform, setup.threads)
         else:
-            self.place = cluster.place(BlockJob.anywhere(request, self.layout))
+            self.place = cluster.place(BlockJob.anywhere(request, setup.layout))
         self.stack.callback(self.place.close)
-        self.journal = Journal(self.target, self._facts(request))
+        self.journal = Journal(self.target, setup.facts())
         self.load_seconds = perf_counter() - start
 
     def _cluster(self) -> Cluster | None:
@@ -220,81 +118,11 @@ class Run:
         self.stack.callback(cluster.close)
         return cluster
 
-    def _layout(self) -> Layout:
-        """How the result is written."""
-        work, how = self.work, self.how
-        storage, scene = work.storage, work.scene
-        row = images.row_of(storage.container)
-        metadata, notes = placed(
-            work.ready.metadata_for(scene), work.geometry, (scene.shape[-3], work.shape[0]), storage.dtype
-        )
-        metadata, lost = kept(row, metadata, scene.space == "cmyk" and not row.cmyk)
-        self.notes = (*notes, *lost)
-        return Layout(
-            self.target, storage.container, work.shape, storage.dtype, storage.space, storage.full_scale, metadata,
-            how.settings.compression, how.blocks.pyramid, Size(512, 512), None, scene.rank, self.source, how.replace, self.threads,
-        )  # fmt: skip
-
-    def _fitting(self, cache: int, grid: Size) -> tuple[Size, int]:
-        """The size of blocks, and how many are made at once: the largest that fit into the memory."""
-        free = self.memory - PROGRAM_BYTES - cache
-        height, width = self.work.geometry.output
-        threads = self.threads
-        while True:
-            for size in sizes(self.work, grid, self.how.blocks.pyramid):
-                block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
-                if threads * self.work.needs(block) <= free:
-                    return size, threads
-            if threads == 1:
-                break
-            threads //= 2
-        need = self.work.needs(block) + PROGRAM_BYTES + cache
-        rule = f"needs {need / 2**20:.0f} MiB, and {self.memory / 2**20:.0f} are allowed"
-        remedy = f"use {param('memory', f'{-(-need >> 20)}M')} or more"
-        raise ImageError(f"a block of {size} values of the result", rule, remedy)
-
-    def _facts(self, request: Request) -> dict[str, Any]:
-        """All that the blocks depend on."""
-        operation, work = self.operation, self.work
-        weights = hashlib.sha256(repr(work.ready.layer.content[1:]).encode() + work.ready.layer.content[0]).hexdigest()
-        return {
-            "version": __version__,
-            "input": [self.source, identity_of(self.source)],
-            "weights": weights,
-            "geometry": repr(work.geometry),
-            "operation": repr(
-                (operation.channels, operation.alpha, operation.linear, operation.compute.dtype, operation.bias)
-            ),
-            "combination": repr(work.ready.finish.parts),
-            "range": repr((work.storage.policy, self.how.policy, work.ready.full_scale)),
-            "plan": work.blockwise.recipe.text.rpartition(", ")[0],
-            "output": repr(
-                (
-                    self.layout.container,
-                    self.layout.shape,
-                    self.layout.dtype,
-                    self.how.settings,
-                    self.how.blocks.pyramid,
-                )
-            ),
-            "block": [*self.size],
-        }
-
-    def items(self, span: tuple[float, float] | None, done: Sequence[str] | dict[str, Any] = ()) -> Iterator[Item]:
-        """All blocks that are not done, row after row."""
-        every = (Item(*place, span) for place in blocks(self.work.geometry.output, self.size))
-        return (item for item in every if item.name not in done)
-
-    @property
-    def count(self) -> int:
-        """The number of blocks."""
-        height, width = self.work.geometry.output
-        return -(-height // self.size.height) * -(-width // self.size.width)
-
     def follow(self) -> None:
         """Compute all blocks that are not done, write them, and put the picture in its place."""
         start = perf_counter()
         done: dict[str, Any] = {}
+        self.older = stores.exists(self.target) if is_url(self.target) else os.path.lexists(self.target)
         left = self.journal.exists()
         if self.how.blocks.go_on and left:
             done = self.journal.go_on()
@@ -316,10 +144,10 @@ class Run:
                 self._count(name, Written(entry["receipt"], Clipped(*entry["clipped"]), Looked(*entry["looked"])))
         self.before = len(self.receipts)
         try:
-            if span is None and self.work.stretches:
+            if span is None and self.setup.work.stretches:
                 span = self._span()
                 self.journal.add("span", values=span)
-            self._each(self.items(span or NOTHING, self.receipts), self._write)
+            self._each(self.setup.items(span or NOTHING, self.receipts), self._write)
         except BaseException:
             if not self.receipts:  # there is nothing to go on with
                 self._abandon()
@@ -333,15 +161,22 @@ class Run:
 
     def _abandon(self) -> None:
         """Delete what there is, unless another run has taken the place."""
-        with suppress(ImageError):
-            self.journal.save()
-            self.sink.abandon()
-            self.journal.remove()
+
+        def act() -> None:
+            with suppress(ImageError):
+                self.journal.save()
+                self.sink.abandon()
+                self.journal.remove()
+
+        if is_url(self.target):
+            stores.patiently(act)
+        else:
+            act()
 
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
         found = [NOTHING]
-        self._each(self.items(None), lambda _, answer: found.append(wider(found.pop(), answer)))
+        self._each(self.setup.items(None), lambda _, answer: found.append(wider(found.pop(), answer)))
         return found[0]
 
     def _write(self, item: Item, answer: Written) -> None:
@@ -358,21 +193,21 @@ class Run:
         failures: list[tuple[Item, BaseException]] = []
         done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
         try:
-            watch(done, self.count)
+            watch(done, self.setup.count)
             for item, answer in self.place.results(_while(items, failures)):
                 if isinstance(answer, BaseException):
                     failures.append((item, answer))
                     continue
                 take(item, answer)
                 done += 1
-                watch(done, self.count)
+                watch(done, self.setup.count)
         except (KeyboardInterrupt, SystemExit) as error:
             for item, answer in self.place.stop():
                 take(item, answer)
                 done += 1
             if isinstance(error, SystemExit) or not self.receipts:
                 raise
-            raise KeyboardInterrupt(f"{done} of {self.count} blocks are written; {self._goes_on}") from None
+            raise KeyboardInterrupt(f"{done} of {self.setup.count} blocks are written; {self._goes_on}") from None
         if failures:
             raise self._failed(failures, done)
 
@@ -392,18 +227,18 @@ class Run:
             else f"{len(failures)} blocks of '{self.target}'"
         )
         first = "" if len(failures) == 1 else f"the first, {item.name}: "
-        rule = f"failed, {told} of {self.count} are done"
+        rule = f"failed, {told} of {self.setup.count} are done"
         return BlocksError(what, rule, self._goes_on if self.receipts else "begin again", f"{first}{text}")
 
     @property
     def _goes_on(self) -> str:
         """How another run completes this one."""
         on = f"{param('skip_existing')} goes on"
-        return f"delete the older '{self.target}', then {on}" if os.path.lexists(self.target) else on
+        return f"delete the older '{self.target}', then {on}" if self.older else on
 
     def done(self) -> Done:
         """What is told of the picture."""
-        work, operation = self.work, self.operation
+        setup, work, operation = self.setup, self.setup.work, self.operation
         task, recipe, ready = work.blockwise.task, work.blockwise.recipe, work.ready
         result = ConvResult(
             np.empty(0), task.source.shape[1:], work.shape, work.geometry, "numpy", "cpu", task.dtype, recipe.text, "", 0.0,
@@ -412,7 +247,7 @@ class Run:
         notes = (
             *work.scene.notes,
             *work.storage.notes,
-            *self.notes,
+            *setup.notes,
             *self.sink.notes,
             *self.place.notes,
             *work.lookout.remarks(self.looked),
@@ -425,7 +260,7 @@ class Run:
             alpha=ready.alpha if work.scene.has_alpha else None, policy=work.storage.policy, clipped=self.clipped,
             notes=tuple(dict.fromkeys(notes)), load_seconds=self.load_seconds, import_seconds=0.0, compute_seconds=self.seconds,
             save_seconds=self.save_seconds, blocks=Blocks(
-                self.count, self.before, self.place.retried, self.size, self.place.width, self.memory
+                setup.count, self.before, self.place.retried, setup.size, self.place.width, setup.memory
             ),
         )  # fmt: skip
 

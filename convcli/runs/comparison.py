@@ -105,7 +105,7 @@ def compare(
     def prepared(choice: Compute) -> Call:
         return engine.prepare(image, layer, spec, choice)
 
-    auto = prepared(replace(compute, backend="auto"))  # before torch is imported, because its import time counts here
+    auto = prepared(compute._replace(backend="auto"))  # before torch is imported, because its import time counts here
     truth = prepared(Compute("reference")).run()
     sums = engine.run(np.abs(image), sizes, spec, Compute("reference")).array
     scale = float(sums.max(where=np.isfinite(sums), initial=0))
@@ -141,7 +141,7 @@ def compare(
             rows.append(row(result, times))
         if choice.backend == "numpy" and choice.plan is None:
             worth, dear = _others(prepared, choice, result)
-            rows += [row(*timed) for plan in worth for timed in _timed(prepared(replace(choice, plan=plan)), repeats)]
+            rows += [row(*timed) for plan in worth for timed in _timed(prepared(choice._replace(plan=plan)), repeats)]
             if dear:
                 missing.append(f"numpy {', '.join(dear)}: predicted to take more than {SLOWER} times as long")
     rows.append(row(truth, [truth.seconds * 1e3]))
@@ -151,9 +151,9 @@ def compare(
 def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
     """What is compared with the reference, and a line for everything that is not available."""
     if _only_one(compute):
-        chosen = replace(compute, backend="torch" if compute.backend == "auto" else compute.backend)
+        chosen = compute._replace(backend="torch" if compute.backend == "auto" else compute.backend)
         return ([] if chosen.backend == "reference" else [chosen]), []
-    numpy, torch = replace(compute, backend="numpy"), replace(compute, backend="torch")
+    numpy, torch = compute._replace(backend="numpy"), compute._replace(backend="torch")
     if not extras.is_installed("torch"):
         return [numpy], [f"torch: it is not installed; {extras.how_to_get('torch')}"]
     try:
@@ -164,7 +164,7 @@ def _choices(compute: Compute) -> tuple[list[Compute], list[str]]:
 
     if reason := cuda_missing():
         return [numpy, torch], [f"cuda: {reason}"]
-    return [numpy, torch, replace(torch, device="cuda")], []
+    return [numpy, torch, torch._replace(device="cuda")], []
 
 
 def _only_one(compute: Compute) -> bool:
@@ -180,7 +180,7 @@ def _others(prepared: Callable[[Compute], Call], choice: Compute, result: ConvRe
     """The plans that the planner did not choose: those that are fast enough to run, and those that are not."""
     chosen, considered = result.plan.partition(":")[0], result.considered
     if len(considered) == 1:  # no plans are compared for a small job, unless one is asked for by name
-        considered = prepared(replace(choice, plan=chosen)).run().considered
+        considered = prepared(choice._replace(plan=chosen)).run().considered
     limit = SLOWER * max((plan.seconds for plan in considered if plan.name == chosen), default=0.0)
     others = [plan for plan in considered if plan.name != chosen]
     return [p.name for p in others if p.seconds <= limit], [p.name for p in others if p.seconds > limit]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def run(
     drawn = Picture(np.moveaxis(page, -1, 0), None, "rgb", 255.0)
     storage = images.storage_for(drawn, "rgb", drawn.shape, False, container, None)
     # The page already holds the file's integers: the policy here is the one used for the channels.
-    storage = replace(storage, notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
+    storage = storage._replace(notes=(*outcome.storage.notes, *storage.notes, *remarks), policy=policy or STRETCH)
     result = outcome.result._replace(clipped=clipped)
     return Outcome(drawn, result, storage, outcome.groups, None, outcome.picture.shape)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,7 @@ LONGEST = 60
 """The most characters of SPECs that are shown."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
+class Operation(NamedTuple):
     """Everything that is done to a picture between loading and saving, except the range policy."""
 
     spec: ConvSpec  # geometry, groups, and whether the kernel is flipped

@@ -14,10 +14,21 @@ from typing import NamedTuple
 from convcli.errors import ConvError, ImageError, param
 from convcli.images.formats import format_of, has_image_name
 from convcli.system.files import reason
-from convcli.system.names import STDIO, exists, folded, identity, is_folder, is_stream, is_url, one_place, same_file
+from convcli.system.names import (
+    STDIO,
+    check_standard_output,
+    exists,
+    folded,
+    identity,
+    is_folder,
+    is_stream,
+    is_url,
+    one_place,
+    same_file,
+)
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = r"\{([^{}]*)\}"
 
 Key = str | tuple[int, int]
 """What all names of a file or an object have in common: its URL, or its device and inode."""
@@ -90,10 +101,10 @@ def resolve(
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
             if where == other or one_place(where, other):
-                here = f"'{said(target)}'" + (f", which is '{targets[first]}' here" if where != other else "")
+                here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
                 remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
-                raise ImageError(f"'{said(inputs[first])}' and '{said(source)}'", rule, remedy)
+                raise ImageError(f"'{inputs[first]}' and '{source}'", rule, remedy)
         alike.append((where, number))
     return targets
 
@@ -113,15 +124,6 @@ def where_of(target: str, folder_of: Callable[[str], str] = os.path.realpath) ->
     return target
 
 
-def said(path: str) -> str:
-    """A path or an address for a message: without what may be secret."""
-    if not is_url(path):
-        return path
-    from convcli.system.addresses import shown
-
-    return shown(path)
-
-
 def replaces_kernel(target: str, kernel: str) -> ImageError:
     """The error for a target that is a file with the kernel or the weights."""
     return ImageError(f"output '{target}'", f"is the kernel or weights file '{kernel}' of this run", "use another name")
@@ -130,7 +132,7 @@ def replaces_kernel(target: str, kernel: str) -> ImageError:
 def replaces_input(target: str, source: str, alone: bool) -> ImageError:
     """The error for a target that is an input. `alone`: every image would be written over itself."""
     remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
-    return ImageError(f"output '{said(target)}'", f"is the input '{said(source)}'", remedy)
+    return ImageError(f"output '{target}'", f"is the input '{source}'", remedy)
 
 
 def check_ending(target: str, form: str | None) -> None:
@@ -169,10 +171,10 @@ def is_several(output: str) -> bool:
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
     """Raise an ImageError if a template has an unpaired brace, or a field that is not in `fields`."""
-    if re.search(r"[{}]", _FIELD.sub("", output)):
+    if re.search(r"[{}]", re.sub(_FIELD, "", output)):
         rule = "has an unpaired brace"
         raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
-    for match in _FIELD.finditer(output):
+    for match in re.finditer(_FIELD, output):
         if match[1] not in fields:
             rule = f"has the unknown field '{match[0]}'"
             raise ImageError(f"output '{output}'", rule, f"use {{{'}, {'.join(fields)}}}")
@@ -260,7 +262,11 @@ def check_terminal(what: str, remedy: str) -> None:
 
 
 def check_closed() -> None:
-    """Raise an ImageError if the caller closed standard output. The program has opened the null device instead."""
+    """Raise an ImageError if standard output takes no image: it is used for something else, or the caller closed it.
+
+    The program has opened the null device instead.
+    """
+    check_standard_output(STDIO)
     if getattr(sys.stdout, "name", None) == os.devnull:
         raise ImageError("standard output", "is closed, so the image cannot be written", "use -o FILE or a pipe")
 

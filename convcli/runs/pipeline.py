@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -23,8 +23,7 @@ from convcli.system import memory
 from convcli.windows import Held, Source
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of an operation on a picture."""
 
     # its colours are real values in the input's units, or the file's integers if the engine could make them
@@ -65,7 +64,7 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
 
         lookout = Lookout(picture, kept, ready.layer.kernel != (1, 1), result.dtype)
         remarks = (*lookout.remarks(lookout.look(picture.colour)), *infinite(picture.colour, colour, result.dtype))
-        kept = replace(kept, notes=(*kept.notes, *remarks))
+        kept = kept._replace(notes=(*kept.notes, *remarks))
     made = replace(picture, colour=colour, alpha=alpha, space=ready.result_space, metadata=ready.metadata_for(picture))
     return Outcome(made, result, kept, ready.layer.groups, None if picture.alpha is None else ready.alpha)
 
@@ -153,7 +152,7 @@ class Prepared(NamedTuple):
             return self.storage
         own = picture.dtype.kind == "f" and operation.compute.dtype is None
         kind = picture.dtype.name if own else computed if computed == "float16" else given.name
-        return replace(self.storage, dtype=kind)
+        return self.storage._replace(dtype=kind)
 
 
 COMPUTED = {"premultiply": "weighs", "filter": "beside"}
@@ -184,7 +183,7 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
 
         rule = alpha.policy_for(colours, operation)
         if rule == "premultiply":
-            taken = replace(operation, bias=None, channels="each")
+            taken = operation._replace(bias=None, channels="each")
         elif rule == "filter":
             taken = alpha.for_colours(operation, colours)
     computed = rule in COMPUTED
@@ -204,7 +203,7 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
     whole = (*shape[:-3], channels + has_alpha, *shape[-2:])
     kept = images.storage_for(picture, made, shape, has_alpha, container, policy, fewer)
     if last:
-        kept = replace(kept, notes=(*kept.notes, last))
+        kept = kept._replace(notes=(*kept.notes, last))
     curved = linear or rule == "premultiply"
     lift = None
     if curved or gray:

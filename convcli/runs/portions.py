@@ -9,7 +9,6 @@ import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from itertools import chain, islice
 from time import perf_counter, sleep
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import numpy as np
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
-from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, outcome_of
+from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, named, outcome_of
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
 from convcli.runs.places import LostError, Place, connected
@@ -73,7 +72,7 @@ class Answer(NamedTuple):
 
 
 class FilesJob(NamedTuple):
-    """What is done to files, as a `convcli.runs.places.dask.Job`."""
+    """What is done to files, as a `convcli.runs.places.dask_worker.Job`."""
 
     operation: Operation
     how: Writing
@@ -99,14 +98,14 @@ class FilesBench:
         self.job = job
         self._at_home = os.path.exists(job.folder) and os.path.samefile(job.folder, os.getcwd())
         output = job.how.output
-        self.how = replace(job.how, output=None if output is None else self._here(output))
+        self.how = job.how._replace(output=None if output is None else self._here(output))
 
     def perform(self, portion: Portion) -> Answer:
         """Do a task."""
         start = perf_counter()
         found: list[Outcome] = []
         first: Exception | None = None
-        from convcli.runs.places.dask import thread_bytes
+        from convcli.runs.places.dask_worker import thread_bytes
 
         with Context(self.job.ours) as context, memory.limited(thread_bytes()):
             folders = context.kept(Folders, Folders)  # others may be about to write into those that are empty here
@@ -197,15 +196,15 @@ class Portions:
         self.say, self.where = how.blocks.say, how.blocks.on
         blocks = how.blocks._replace(on=None, watch=None, say=None)
         # a portion that is done a second time replaces its own results
-        self.how = replace(how, several=self.several, replace=not skip_existing, blocks=blocks)
+        self.how = how._replace(several=self.several, replace=not skip_existing, blocks=blocks)
         for job in jobs:
             if STDIO in (job.source, job.target) or is_stream(job.target):
                 name = job.source if job.source == STDIO else job.target
                 raise ImageError(f"'{name}'", "is a stream, which workers do not have", "use files")
-        compute = replace(operation.compute, threads=1)
+        compute = operation.compute._replace(threads=1)
         sample = next((job.source for job in jobs if os.path.isfile(job.source)), "")
         ours = str(self.where).partition(":")[0] == "local"
-        self.job = FilesJob(replace(operation, compute=compute), self.how, skip_existing, os.getcwd(), sample, ours)
+        self.job = FilesJob(operation._replace(compute=compute), self.how, skip_existing, os.getcwd(), sample, ours)
         self.counts = dict.fromkeys((Done, Skipped, Failed), 0)
         self.size, self._again = 1, deque[Portion]()
         self._unfit: deque[Finished] = deque()
@@ -286,7 +285,7 @@ class Portions:
 
     def _counted(self, number: int, outcome: Outcome) -> Finished:
         self.counts[type(outcome)] += 1
-        return number, outcome
+        return number, named(outcome)
 
     def _learn(self, count: int, seconds: float) -> None:
         """Fit the size of the next portions to the time that one has taken."""

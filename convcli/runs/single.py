@@ -83,8 +83,7 @@ class InBlocks(NamedTuple):
         return self.memory is not None or self.on is not None or self.pyramid
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Writing:
+class Writing(NamedTuple):
     """How images are read and results are written."""
 
     container: str | None = None  # the name of the format for ``-``
@@ -210,8 +209,8 @@ def _placed(outcome: pipeline.Outcome, channels: int) -> pipeline.Outcome:
     )  # fmt: skip
     if metadata is picture.metadata and not notes:
         return outcome
-    return replace(
-        outcome, picture=replace(picture, metadata=metadata), storage=replace(kept, notes=(*kept.notes, *notes))
+    return outcome._replace(
+        picture=replace(picture, metadata=metadata), storage=kept._replace(notes=(*kept.notes, *notes))
     )
 
 

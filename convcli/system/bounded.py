@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from convcli.errors import ConvError
 from convcli.system.files import reason
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, standard_input
 
 PIECE_BYTES = 1 << 16
 """How much of a file is read at once."""
@@ -42,8 +41,8 @@ def contents(
         Of this `kind`: the file cannot be read, or is larger.
     """
     try:
-        with nullcontext(sys.stdin.buffer) if path == STDIO else open(path, "rb") as stream:
-            data = _at_most(cast("BinaryIO", stream), most)
+        with nullcontext(standard_input()) if path == STDIO else open(path, "rb") as stream:
+            data = _at_most(stream, most)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise kind(what, "cannot be read", **reason(error)._asdict()) from None
     if data is None:
@@ -57,8 +56,8 @@ def contents(
 def pieces(path: str, what: str, kind: type[ConvError] = ConvError) -> Iterator[bytes]:
     """The bytes of a file, or of standard input for ``-``, as they come; the parameters and errors are as in `contents`."""
     try:
-        with nullcontext(sys.stdin.buffer) if path == STDIO else open(path, "rb") as stream:
-            while data := stream.read1(PIECE_BYTES):  # type: ignore[union-attr]
+        with nullcontext(standard_input()) if path == STDIO else open(path, "rb") as stream:
+            while data := stream.read1(PIECE_BYTES):  # type: ignore[attr-defined]
                 yield data
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise kind(what, "cannot be read", **reason(error)._asdict()) from None

@@ -85,6 +85,20 @@ class Unfinished:
                         os.unlink(name)
 
 
+class Batch:
+    """What the commands of a batch have to leave to it.
+
+    Attributes
+    ----------
+    stdin, stdout : str
+        What a standard stream is used for, as the rule of an error: a command may not read it, or write a file to it. Empty if
+        it may.
+    """
+
+    def __init__(self, stdin: str = "", stdout: str = "") -> None:
+        self.stdin, self.stdout = stdin, stdout
+
+
 _NOTHING = object()
 
 
@@ -92,7 +106,7 @@ class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
     Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
-    belongs to the whole process: only the command line may.
+    belongs to the whole process: only the command line may. `batch` is there if it belongs to a command of a batch.
 
     Attributes
     ----------
@@ -102,12 +116,14 @@ class Context:
         Whether `convcli.system.context.hushed` is in force.
     ended : bool
         Whether it was left. Threads that still work then stop as soon as they can.
+    closed : bool
+        Whether nobody reads standard output any more.
     """
 
-    def __init__(self, owns_process: bool = False) -> None:
-        self.owns_process = owns_process
+    def __init__(self, owns_process: bool = False, batch: Batch | None = None) -> None:
+        self.owns_process, self.batch = owns_process, batch
         self.unfinished = Unfinished()
-        self.hushed = self.ended = False
+        self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}
         self._lock = RLock()
         self._ending = ExitStack()
@@ -189,6 +205,11 @@ def current() -> Context:
     """The context that was entered, or a new one that keeps nothing."""
     found = _entered.get()
     return found if found is not None and found.here else Context()
+
+
+def torch_was_imported() -> bool:
+    """Whether torch was imported before a run began: all images and all commands of a run get the same answer, in any order."""
+    return current().kept(torch_was_imported, lambda: "torch" in sys.modules)
 
 
 class within:  # noqa: N801

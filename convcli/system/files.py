@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from convcli.errors import ExhaustedError, ImageError, param
 from convcli.system.context import Unfinished, current
-from convcli.system.names import STDIO, exists, is_stream, place
+from convcli.system.names import STDIO, check_standard_output, exists, is_stream, place, standard_input
 
 MAX_BYTES = 4 << 30
 """The most bytes that are read from an input. A device or a pipe may have no end."""
@@ -92,7 +92,7 @@ def _seekable(source: str, check: Callable[[BinaryIO], None] | None) -> tuple[Bi
         status = os.fstat(stream.fileno())
         if stat.S_ISREG(status.st_mode) and status.st_size:  # files in /proc say 0
             return stream, status.st_size
-    with nullcontext(sys.stdin.buffer) if source == STDIO else stream as endless:
+    with nullcontext(standard_input()) if source == STDIO else stream as endless:
         data = io.BytesIO()
         block = endless.read(BEGINNING)
         if check is not None and block and len(block) == BEGINNING:
@@ -132,6 +132,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
     ExistsError
         The target exists and may not be replaced.
     """
+    check_standard_output(target)
     if is_stream(target):
         try:
             if target == STDIO:
@@ -273,14 +274,14 @@ def _named(stream: BinaryIO, name: Path, path: Path, unfinished: Unfinished) -> 
         os.close(descriptors)
 
 
-_LEFT = re.compile(r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp")
+_LEFT = r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp"
 
 
 def _clear(folder: Path) -> None:
     """Delete the temporary files that programs have left in a folder which do not run any more. Windows keeps what is open."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = _LEFT.fullmatch(entry.name)
+            found = re.fullmatch(_LEFT, entry.name)
             if found and not (os.name == "posix" and _runs(int(found[1]))):
                 with suppress(OSError):
                     os.unlink(entry.path)

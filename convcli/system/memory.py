@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections import deque
@@ -71,7 +72,16 @@ ARRAY_BYTES, SPARE_BYTES = 4 << 20, 64 << 20
 
 
 def settle() -> None:
-    """Let memory of large arrays go back to the system at once, as long as this process runs: only in one of our own.
+    """Prepare for much work, as long as this process runs: only in one of our own. See `keep_arrays`.
+
+    Python searches for garbage as usual: while the program starts, it does not.
+    """
+    gc.set_threshold(700, 10, 10)
+    keep_arrays()
+
+
+def keep_arrays() -> None:
+    """Let memory of large arrays go back to the system at once, and keep that of others, in a process of our own.
 
     By default, glibc learns from the first large array to keep the next ones: blocks, one after another, then take up to
     half as much again (measured), and no less time. Smaller arrays it gives back and asks for anew, which takes a quarter of

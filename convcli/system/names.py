@@ -7,14 +7,38 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from convcli.errors import ExistsError, param
+from convcli.errors import ExistsError, ImageError, param
 from convcli.system.context import current
 
 STDIO = "-"
 """Standard input or output."""
+
+
+def standard_input() -> BinaryIO:
+    """Standard input, for ``-``. In a batch, its commands may be there, and what one command has read is not there for the next.
+
+    Raises an `ImageError` if it is not free.
+    """
+    if (batch := current().batch) is not None:
+        if batch.stdin:
+            raise ImageError("standard input", batch.stdin, "name a file")
+        batch.stdin = "was read by an earlier command of this batch"
+    return sys.stdin.buffer
+
+
+def check_standard_output(target: str) -> None:
+    """Raise an `ImageError` if a target is standard output, and that is used for something else."""
+    batch = current().batch
+    if batch is None or not batch.stdout:
+        return
+    with suppress(OSError, ValueError):  # nothing has this name, or standard output is closed
+        if target == STDIO or os.path.samestat(os.stat(target), os.fstat(1)):
+            raise ImageError(f"output '{target}'", batch.stdout, "name a file")
 
 
 def is_stream(target: str) -> bool:
@@ -36,7 +60,9 @@ def is_store(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path is a folder of files. A Zarr is one picture."""
+    """Whether a path is a folder of files, or an address is a prefix of objects, which ends in ``/``. A Zarr is one picture."""
+    if is_url(path):
+        return path.endswith("/") and not path.lower().endswith(".zarr/")
     return not is_store(path) and os.path.isdir(path)
 
 

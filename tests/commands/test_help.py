@@ -162,6 +162,7 @@ def folder(tmp_path: Path) -> Path:
         write(path / name, draw.integers(0, 256, (channels, 20, 20), dtype=np.uint8))
     np.save(path / "maps.npy", draw.random((8, 6, 6), np.float32))
     np.save(path / "layer.npy", draw.random((8, 3, 4, 4), np.float32))
+    (path / "list.txt").write_text("apply img.png -k box -o soft.png\nshape --hin 32 --k 3\n")
     save_file({"conv1.weight": draw.random((4, 3, 3, 3), np.float32)}, path / "model.safetensors")
     for name in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (path / name).mkdir(parents=True)

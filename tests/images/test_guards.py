@@ -170,7 +170,7 @@ def test_others_do_not_settle_anything() -> None:
 def test_only_the_command_line_changes_how_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once: then small arrays keep their memory for the next ones, also those of a single image."""
     changed = []
-    monkeypatch.setattr(memory, "settle", lambda: changed.append(True))
+    monkeypatch.setattr(memory, "keep_arrays", lambda: changed.append(True))
     with Context():
         settle()
     assert not changed

@@ -68,9 +68,23 @@ analysed: kernel random:251 --json
 bank analysed: kernel sobel box --json
 analysed: kernel sobel-x -o - --format npy --json
 tensors: kernel --weights {layer} --json
+answered: batch lines.txt --json-lines --keep-going
 installation: doctor --json
 """
 """The kinds of documents that each line prints, as docs/schema.json calls them; the last may come many times."""
+
+BATCH = """
+shape --hin 9 --k 3 --json
+shape --hin 9 --k 3 -q
+shape --hin 1 --k 3
+shape --hin
+apply {tiny} {small} -k box -o many/ --json
+apply {tiny} {small} -k box -o many/ --json-lines
+apply {tiny} -k box -o out.png --json
+kernel sobel box --json
+kernel sobel
+completion bash
+"""
 
 DEFS = json.loads((ROOT / "docs" / "schema.json").read_text(encoding="utf-8"))["$defs"]
 
@@ -96,9 +110,10 @@ def test_documents(line: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.png").write_bytes(names["tiny"].read_bytes())
     (tmp_path / "there.png").touch()
+    (tmp_path / "lines.txt").write_text(BATCH.format(**names))
     result = run(*shlex.split(line.format(**names, layer=SAMPLES / "layer.safetensors")), cwd=tmp_path)
     unsolved = b'"solutions": []' in result.out
-    assert result.code == (2 if unsolved else "{none}" in line), result.err
+    assert result.code == (2 if unsolved else "{none}" in line or "--keep-going" in line), result.err
     to_stderr = "-o - " in line
     found = [*documents(result.err if to_stderr else result.text)]
     assert found

@@ -6,7 +6,6 @@ import os
 import threading
 import traceback
 from contextlib import AbstractContextManager, chdir
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +174,7 @@ def test_skip_existing_of_one_image(photos: Path) -> None:
 
 
 def on(threads: int) -> Operation:
-    return replace(OPERATION, compute=Compute(threads=threads))
+    return OPERATION._replace(compute=Compute(threads=threads))
 
 
 @pytest.mark.parametrize(

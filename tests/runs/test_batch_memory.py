@@ -8,7 +8,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def worked_on(
 ) -> dict[int, batch.Outcome]:
     """What comes of images with these names when each is worked on so."""
     monkeypatch.setattr(batch, "process", work)
-    operation = replace(OPERATION, compute=Compute(threads=threads))
+    operation = OPERATION._replace(compute=Compute(threads=threads))
     with Batch(jobs(names, names), operation, Writing()) as running:
         return dict(running)
 
@@ -177,7 +176,7 @@ def test_nobody_waits_when_the_run_ends(end: type[BaseException], monkeypatch: p
 
     have(monkeypatch, 100)
     monkeypatch.setattr(batch, "process", work)
-    operation = replace(OPERATION, compute=Compute(threads=3))
+    operation = OPERATION._replace(compute=Compute(threads=3))
     running = Batch(jobs("abc", "abc"), operation, Writing())
     with pytest.raises(end), running:
         list(running)

@@ -16,7 +16,7 @@ import pytest
 import tifffile
 
 from convcli.errors import ImageError
-from convcli.runs import blocks, journal_objects
+from convcli.runs import block_setup, journal_objects
 from convcli.runs.journal import Journal
 from support.cli import Result, done, run
 
@@ -124,7 +124,7 @@ def test_it_refuses_another_run(
     if change == "input":
         os.utime(source, ns=(1, 1))
     if change == "version":
-        monkeypatch.setattr(blocks, "__version__", "0.0.1")
+        monkeypatch.setattr(block_setup, "__version__", "0.0.1")
     kernel = "sobel" if change == "kernel" else "sobel-x"
     line = refused(run(*words(source, target, kernel), "--skip-existing"))
     assert what in line

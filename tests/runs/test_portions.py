@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from convcli.cli import main
 from convcli.errors import ConvError, ExistsError, ImageError
 from convcli.runs import batch, portions
-from convcli.runs.places import LostError, dask
+from convcli.runs.places import LostError, dask_worker
 from convcli.runs.portions import FilesJob, Portion, may_pass
 from convcli.runs.single import Done, Writing
 from convcli.system import memory
@@ -93,7 +93,7 @@ def near(monkeypatch: pytest.MonkeyPatch) -> Near:
         return cluster
 
     monkeypatch.setattr(portions, "connected", connected)
-    monkeypatch.setattr(dask, "thread_bytes", lambda: float("inf"))
+    monkeypatch.setattr(dask_worker, "thread_bytes", lambda: float("inf"))
     monkeypatch.setattr(portions, "sleep", lambda seconds: None)
     return cluster
 
@@ -293,7 +293,7 @@ def test_what_runs_out_ends_the_run(many: Path, near: Near, monkeypatch: pytest.
 
 
 def test_more_memory_than_a_worker_has_is_refused(many: Path, near: Near, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask, "thread_bytes", lambda: 5e6)
+    monkeypatch.setattr(dask_worker, "thread_bytes", lambda: 5e6)
     write(many / "in/99.png", np.zeros((3, 2000, 2000), np.uint8))
     result = run("apply", "in", *BOX, "-o", "out/", "--on", "trial", "--json", cwd=many)
     assert (result.code, len(made(many / "out"))) == (1, 40)

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,18 @@ import distributed
 
 from support.cli import ROOT, environment, heeding
 
+LOCAL = "127.0.0.1"
+"""Where clusters are."""
+
 
 class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
     """Makes workers log each block in ``folder/log``, and obey the files of that folder.
 
     ``slow``: each block takes so many seconds longer. ``die``: whoever begins the block of this name is killed.
     ``once``: the worker of the next block is killed, and its nanny if the file says so. ``fill``: blocks find the disk full.
-    ``hog``: the block of this name takes memory until its worker is killed. ``version``: what workers say of their convcli.
-    ``blind``: the name of an input that they do not see.
+    ``hog``: the block of this name takes memory until its worker is killed. ``blind``: the name of an input that they do not
+    see. ``freeze…``: the worker of the next block stops, with its nanny if the file says so, until it is told to go on; then
+    ``frozen…`` has the numbers of its processes.
     """
 
     name = "orders"
@@ -34,29 +38,23 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Any) -> None:
         from convcli.errors import ImageError
-        from convcli.runs import blocks
-        from convcli.runs.places import dask
+        from convcli.runs import block_tasks as tasks
 
-        real, seen, identity = blocks.Bench.perform, dask._seen, blocks.identity_of
+        real, identity = tasks.Bench.perform, tasks.identity_of
 
-        def perform(bench: blocks.Bench, item: blocks.Item) -> Any:
+        def perform(bench: tasks.Bench, item: tasks.Item) -> Any:
             self.obey(item.name)
             answer = real(bench, item)
             log(self.folder / "log", item.name)
             return answer
-
-        def told(name: str, dask_worker: Any) -> Any:
-            found = seen(name, dask_worker)
-            return found._replace(convcli=self.told("version") or found.convcli)
 
         def identity_of(source: str) -> str:
             if self.told("blind") == Path(source).name:
                 raise ImageError(f"input '{source}'", "cannot be read", "check it", "there is no such file")
             return identity(source)
 
-        blocks.Bench.perform = perform  # type: ignore[method-assign]
-        blocks.identity_of = identity_of  # type: ignore[attr-defined]
-        dask._seen = told
+        tasks.Bench.perform = perform  # type: ignore[method-assign]
+        tasks.identity_of = identity_of  # type: ignore[attr-defined]
 
     def told(self, name: str) -> str | None:
         with suppress(FileNotFoundError):
@@ -67,6 +65,15 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
         """Do what the files say."""
         if (seconds := self.told("slow")) is not None:
             time.sleep(float(seconds))
+        for path in self.folder.glob("freeze*"):
+            with suppress(FileNotFoundError):  # another worker has taken it
+                nanny = path.read_text()
+                path.unlink()
+                stopped = [os.getppid(), os.getpid()] if nanny else [os.getpid()]
+                write(path.with_name(path.name.replace("freeze", "frozen")), " ".join(map(str, stopped)))
+                for process in stopped:
+                    os.kill(process, signal.SIGSTOP)
+                break
         if self.told("die") == block:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.told("fill") is not None:
@@ -82,6 +89,13 @@ class Orders(distributed.WorkerPlugin):  # type: ignore[misc]
             if whom:
                 os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write(path: Path, text: str) -> None:
+    """Make a file that nobody sees without its text."""
+    new = path.with_name(f"new.{path.name}")
+    new.write_text(text)
+    new.rename(path)
 
 
 def log(path: Path, line: str) -> None:
@@ -168,33 +182,57 @@ def kill_scheduler(file: Path) -> None:
 
 
 @contextmanager
-def by_hand(folder: Path, protocol: str = "tcp", workers: int = 2, **variables: str) -> Iterator[Path]:
-    """The file of a scheduler with workers under nannies of their own, all started as a user would, in a folder of their own."""
-    where, file = folder / "elsewhere", folder / "scheduler.json"
-    where.mkdir()
-    local = ["--host", "127.0.0.1", "--protocol", protocol, "--scheduler-file", str(file), "--no-dashboard"]
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", *local]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", *local]
-    how: dict[str, Any] = {
-        "cwd": where, "env": environment(**{"PYTHONPATH": paths, **variables}), "preexec_fn": heeding, "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }  # fmt: skip
-    started = [subprocess.Popen(scheduler, **how)]
-    (folder / "scheduler.pid").write_text(str(started[0].pid))
-    try:
+def by_hand(
+    folder: Path, protocol: str = "tcp", workers: int = 2, *options: str, host: str = LOCAL, **variables: str
+) -> Iterator[Path]:
+    """The file of a scheduler with workers, all started as a user would, in a folder of their own.
+
+    Workers have nannies, if the options do not say ``--no-nanny``.
+    """
+    file = folder / "scheduler.json"
+    (folder / "elsewhere").mkdir()
+    everyone = ("--protocol", protocol, "--host", host, "--no-dashboard", "--scheduler-file", str(file))
+    with ExitStack() as stack:
+        scheduler = stack.enter_context(_running("scheduler", folder, *everyone, "--port", "0", **variables))
+        (folder / "scheduler.pid").write_text(str(scheduler.pid))
         until(file.exists)
-        started += [subprocess.Popen(worker, **how) for _ in range(workers)]
+        for _ in range(workers):
+            stack.enter_context(_running("worker", folder, *everyone, "--nthreads", "1", *options, **variables))
         yield file
+
+
+@contextmanager
+def joined(file: Path, *options: str, host: str = LOCAL, before: Sequence[str] = (), **variables: str) -> Iterator[int]:
+    """The process of a further worker of a scheduler that was started by hand.
+
+    It has no nanny, if the options do not say ``--nanny``. `before` are words before its command.
+    """
+    words = ("--nthreads", "1", "--no-nanny", "--host", host, "--no-dashboard", "--scheduler-file", str(file), *options)
+    with client(file) as one, _running("worker", file.parent, *words, before=before, **variables) as worker:
+        one.wait_for_workers(len(one.nthreads()) + 1, timeout=30)
+        yield worker.pid
+
+
+@contextmanager
+def _running(
+    what: str, folder: Path, *words: str, before: Sequence[str] = (), **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A scheduler or a worker."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    process = subprocess.Popen(
+        [*before, sys.executable, "-m", f"distributed.cli.dask_{what}", *words], cwd=folder / "elsewhere",
+        preexec_fn=heeding, env=environment(**{"PYTHONPATH": paths, **variables}), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
     finally:
-        for one in started[::-1]:
-            one.terminate()
-        for one in started:
-            try:
-                one.wait(5)
-            except subprocess.TimeoutExpired:
-                one.kill()
-                one.wait()
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class Sums(NamedTuple):

@@ -2,16 +2,20 @@
 
 import io
 import os
+import platform
 import threading
 import time
 from math import inf
+from pathlib import Path
 
 import pytest
 
 from convcli.system import memory
 from convcli.system.context import Context
 from convcli.system.memory import Shares, Wait
+from support.cli import ROOT
 from support.memory import MB, have
+from support.processes import ran
 
 
 class Late(threading.Condition):
@@ -119,6 +123,61 @@ def test_who_needs_all_of_an_unknown_memory_has_all_shares(monkeypatch: pytest.M
     for need, count in ((inf, 4), (100 * MB, 1), (0, 1)):
         with Shares(4).of(need, again=True) as held:
             assert held == count
+
+
+SETTLED = """
+import sys
+sys.path.append({tests!r})
+from convcli.system import memory
+from support.memory import mapped, resident
+if {settled}:
+    memory.settle()
+print(mapped(1, 8))
+held = [b"x" * (1 << 20) for _ in range(40)]
+before = resident()
+del held
+print(before - resident() < 10)
+"""
+
+TRIMMED = """
+import sys
+sys.path.append({tests!r})
+from convcli.system import memory
+from support.memory import resident
+held = [b"x" * 100_000 for _ in range(2000)]
+last = b"x" * 100_000
+before = resident()
+del held
+kept = resident()
+memory.trim()
+print(before - kept < 50, kept - resident() > 150)
+"""
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told how to keep memory")
+
+
+@glibc
+@pytest.mark.parametrize("threshold", [None, "65536"])
+def test_memory_of_large_arrays_goes_back_at_once(
+    threshold: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of smaller ones is kept. With Dask's setting it would go back, too, and be asked for anew."""
+    if threshold is None:
+        monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    else:
+        monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", threshold)
+    before, after = (
+        ran(SETTLED.format(tests=str(ROOT / "tests"), settled=settled), tmp_path) for settled in (False, True)
+    )
+    assert before.splitlines() == [str([threshold is not None] * 2), str(threshold is None)]
+    assert after.splitlines() == ["[False, True]", "True"]
+
+
+@glibc
+def test_memory_of_small_arrays_goes_back_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default it stays, below the last one that is in use."""
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    assert ran(TRIMMED.format(tests=str(ROOT / "tests")), tmp_path).strip() == "True True"
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,10 @@ from convcli.images.formats import Format
 _BLOCK = 1 << 20
 """Bytes of coded pixels that are searched at a time."""
 
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_MARKER = rb"\xff[^\x00\xff\xd0-\xd7]"
 """A marker between coded pixels: not a byte 255 of their own, which a 0 follows, nor a restart (ITU T.81, B.1.1.2)."""
 
-_NEXT = re.compile(rb"^P[1-6]\s", re.MULTILINE)
-_NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,9})")
+_NEXT, _NUMBER = rb"(?m)^P[1-6]\s", rb"(?:\s|#[^\n]*\n)*(\d{1,9})"
 
 MOST_PICTURES = 1 << 16
 """A sequence is not followed further than this."""
@@ -119,7 +118,7 @@ def _marker(stream: BinaryIO, place: int) -> int | None:
     carried = b""
     while block := stream.read(_BLOCK):
         data = carried + block
-        if found := _MARKER.search(data):
+        if found := re.search(_MARKER, data):
             return place - len(carried) + found.start()
         carried = data[-1:]
         place += len(block)
@@ -220,7 +219,7 @@ def netpbm_header(stream: BinaryIO, start: int) -> Netpbm | None:
     head = stream.read(1 << 16)
     kind, place, numbers = head[1:2], 2, []
     for _ in range(2 if kind in b"14" else 3):
-        found = _NUMBER.match(head, place)
+        found = re.compile(_NUMBER).match(head, place)
         if found is None:
             return None
         numbers.append(int(found[1]))
@@ -246,7 +245,7 @@ def _text(stream: BinaryIO, place: int) -> int:
     carried = b""
     while block := stream.read(_BLOCK):
         data = carried + block
-        if found := _NEXT.search(data, 1):
+        if found := re.compile(_NEXT).search(data, 1):
             return place - len(carried) + found.start()
         carried = data[-4:]
         place += len(block)

@@ -77,7 +77,7 @@ class Declared(NamedTuple):
             colour = colour >> (held - self.bits)
             if self.signed and len(colour) == 1:
                 middle = 1 << self.bits - 1
-                metadata = replace(planes.metadata, rare=f"int{self.bits}")
+                metadata = planes.metadata._replace(rare=f"int{self.bits}")
                 planes = replace(planes, full_scale=middle - 1.0, real=True, metadata=metadata)
                 colour = colour.astype(np.float32) - np.float32(middle)
             elif alpha is None and self.bits not in SPREAD:

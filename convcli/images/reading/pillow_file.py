@@ -139,7 +139,7 @@ class File:
             image.info.setdefault(name, value)
         metadata, orientation, notes = metadata_of(image, self.frames, bool(lossy))
         chunks, more = light_chunks(self._stream) if "chunks" in row.keeps else ((), ())
-        return replace(metadata, chunks=chunks if said is None else said.chunks), orientation, (*notes, *more)
+        return metadata._replace(chunks=chunks if said is None else said.chunks), orientation, (*notes, *more)
 
     def _check_end(self, image: Image.Image, planes: Picture, number: int) -> None:
         """Refuse a PNG whose pixels end early, after which Pillow leaves zeros. Only if there are some, they are counted."""

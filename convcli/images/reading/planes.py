@@ -41,7 +41,7 @@ def completed(
     if wanted is not None and said:
         rule = f"is for files that do not define white, '{source}' defines it as {white:g}"
         raise ImageError(param("full_scale", f"{wanted:g}"), rule, "leave it out")
-    metadata = replace(metadata, bands=picture.metadata.bands, rare=picture.metadata.rare)
+    metadata = metadata._replace(bands=picture.metadata.bands, rare=picture.metadata.rare)
     return replace(picture, assumed=not said and wanted is None, metadata=metadata, notes=(*picture.notes, *notes))
 
 

@@ -34,7 +34,7 @@ class File:
         file: ImageFile = reader(self._row)(section, name, self._limit, self._full_scale)
         picture = file.picture()
         self._limit -= picture.size[0] * picture.size[1]
-        return replace(picture, metadata=replace(picture.metadata, frames=self.frames))
+        return replace(picture, metadata=picture.metadata._replace(frames=self.frames))
 
     def timing(self) -> None:
         """Nothing says how fast they follow each other."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -90,7 +89,7 @@ def said_of(page: Any, stream: BinaryIO, frames: int, of_file: tuple[str, ...] |
         notes = ("its tags are damaged and left out",)
     if of_file is not None:
         notes = (*of_file, *notes, *tiff_pixels.remarks_of(page))
-    return Said(white, orientation, replace(metadata, nodata=tiff_pixels.nodata_of(page)), notes)
+    return Said(white, orientation, metadata._replace(nodata=tiff_pixels.nodata_of(page)), notes)
 
 
 def whole(planes: Picture, said: Said, source: str, full_scale: float | None, lost: tuple[str, ...]) -> Picture:

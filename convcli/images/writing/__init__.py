@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -214,6 +214,6 @@ def kept(row: Format, metadata: Metadata, converted: bool) -> tuple[Metadata, li
     if metadata.chunks and "chunks" not in row.keeps and not row.tensor:
         from convcli.images.light import SRGB, gamma_of  # which few pictures need
 
-        if gamma_of(replace(metadata, icc_profile=blocks.get("icc_profile"))) != SRGB:
+        if gamma_of(metadata._replace(icc_profile=blocks.get("icc_profile"))) != SRGB:
             notes.append(f"its values are not coded as sRGB, and {row.name} cannot say how: png can")
     return Metadata(metadata.format, jpeg=metadata.jpeg, lossy=metadata.lossy, **blocks), notes

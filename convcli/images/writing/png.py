@@ -36,8 +36,9 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
-STRIP_BYTES = 1 << 20
-"""How much one thread filters and deflates at a time."""
+STRIP_BYTES, RUNS_BYTES = 1 << 20, 1 << 17
+"""How much one thread filters and deflates at a time, and how much where only runs are coded. Those lose nothing in small strips,
+which stay in the processor's cache while they are filtered, and of which a small image has enough for all threads."""
 
 SAMPLE_SHARE, SAMPLE_BYTES = 24, (16 << 10, 64 << 10)
 """Filters and codings are tried on one row of this many, but on no fewer and no more bytes than these."""
@@ -142,12 +143,13 @@ def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterat
     Every strip ends at a whole byte, so that strips which were deflated separately form one stream. The checksum is for all rows.
     """
     height = len(pixels)
-    rows = max(1, STRIP_BYTES // max(1, pixels[0].nbytes))
-    strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     kind, strategy = choose(pixels)
     level = 1 if strategy == zlib.Z_RLE else LEVEL
     if wanted is not None:
         level, strategy = wanted, zlib.Z_DEFAULT_STRATEGY
+    most = min(STRIP_BYTES, RUNS_BYTES) if strategy == zlib.Z_RLE else STRIP_BYTES
+    rows = max(1, most // max(1, pixels[0].nbytes))
+    strips = [range(start, min(start + rows, height)) for start in range(0, height, rows)]
     batch = 4 * threads  # strips that wait in memory
     check = 1
     yield b"\x78\x01"

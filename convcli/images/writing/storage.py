@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,8 +15,7 @@ from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy, rule_of
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Storage:
+class Storage(NamedTuple):
     """How a picture is stored in a file."""
 
     container: str  # Pillow's name of the format, or ``NPY``

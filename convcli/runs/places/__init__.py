@@ -9,7 +9,7 @@ from convcli import extras
 from convcli.errors import BackendError, ConvError, param
 
 if TYPE_CHECKING:
-    from convcli.runs.places.dask import Cluster
+    from convcli.runs.places.dask_cluster import Cluster
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Place(Protocol):
 
 
 def connected(where: str, say: Callable[[str], None] | None = None) -> Cluster:
-    """A connection to a cluster; see `convcli.runs.places.dask.Cluster`. `say` is told of it, and when no worker is left.
+    """A connection to a cluster; see `convcli.runs.places.dask_cluster.Cluster`. `say` is told of it, and when no worker is left.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def connected(where: str, say: Callable[[str], None] | None = None) -> Cluster:
     """
     if not extras.is_installed("distributed"):
         raise BackendError(param("on", where), "needs Dask, which is not installed", extras.how_to_get("distributed"))
-    from convcli.runs.places.dask import Cluster
+    from convcli.runs.places.dask_cluster import Cluster
 
     return Cluster(where, say)
 

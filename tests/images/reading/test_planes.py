@@ -199,7 +199,7 @@ def test_bands_use_the_same_memory() -> None:
     """Copying a large image touches few new pages of memory beyond those of the array."""
     code = (
         "import resource; from PIL import Image; from convcli.images.guards import array_of\n"
-        "from convcli.system import memory; memory.settle()\n"
+        "from convcli.system import memory; memory.keep_arrays()\n"
         "image = Image.new('RGB', (3000, 2000), 'red'); array_of(image.resize((30, 20)))\n"
         "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt; before = pages()\n"
         "array = array_of(image); print((pages() - before) * resource.getpagesize() - array.nbytes)"

@@ -80,6 +80,17 @@ def test_every_filter(kind: int, channels: int, dtype: str, monkeypatch: pytest.
                 np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
 
 
+def test_paeths_filter_for_all_bytes() -> None:
+    """As the specification has it (third edition, 9.4), with integers that hold the sums."""
+    left, up = (grid.astype(np.uint8) for grid in np.meshgrid(np.arange(256), np.arange(256)))
+    for value in (*range(0, 256, 17), 1, 127, 128, 254):
+        corner = np.full_like(left, value)
+        a, b, c = (one.astype(int) for one in (left, up, corner))
+        far = [abs(a + b - c - one) for one in (a, b, c)]
+        wanted = np.choose(np.argmin(far, 0), [a, b, c])  # argmin takes the first of equal ones
+        np.testing.assert_array_equal(png._paeth(left, up, corner), wanted)
+
+
 def test_metadata() -> None:
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -106,21 +117,20 @@ def test_photographs_are_coded_by_runs_and_drawings_are_not() -> None:
     assert len(encoded(drawing)) < 1.5 * len(buffer.getvalue())
 
 
+def test_small_images_are_coded_by_several_threads_if_nothing_is_lost() -> None:
+    """The same bytes with any number of threads."""
+    photo = np.random.default_rng(0).integers(0, 64, (512, 512, 3), np.uint8)
+    assert encoded(photo).count(b"IDAT") == 2 + 7  # zlib's header and checksum have chunks of their own
+    assert encoded(photo, threads=1) == encoded(photo, threads=5)
+    np.testing.assert_array_equal(decoded(encoded(photo)), photo)
+    drawing = np.tile(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8), (64, 64, 1))
+    assert encoded(drawing).count(b"IDAT") == encoded(photo, level=6).count(b"IDAT") == 2 + 1
+
+
 def test_strips_are_whole_rows_however_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png, "STRIP_BYTES", 10)
     pixels = picture(3, 500, 3, "uint8", 2, True)
     np.testing.assert_array_equal(decoded(encoded(pixels)), pixels)
-
-
-def test_paeth_s_predictor_of_all_neighbours() -> None:
-    """As the specification (9.4) says it, in integers of any size."""
-    left, up = (values.astype(np.uint8) for values in np.mgrid[:256, :256])
-    a, b = left.astype(int), up.astype(int)
-    for corner in range(256):
-        p = a + b - corner
-        to_a, to_b, to_c = abs(p - a), abs(p - b), abs(p - corner)
-        nearest = np.where((to_a <= to_b) & (to_a <= to_c), a, np.where(to_b <= to_c, b, corner))
-        np.testing.assert_array_equal(png._paeth(left, up, np.full_like(left, corner)), nearest)
 
 
 @given(first=st.binary(), second=st.binary(max_size=70_000))

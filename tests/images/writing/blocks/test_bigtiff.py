@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ STRIPS_AND_TILES = {273, 278, 279, 322, 323, 324, 325}
     [
         (3, "uint8", "rgb", METADATA),
         (4, "uint8", "rgb", METADATA),
-        (2, "uint16", "gray", replace(METADATA, resolution=RESOLUTION)),
+        (2, "uint16", "gray", METADATA._replace(resolution=RESOLUTION)),
         (4, "uint8", "cmyk", Metadata()),
         (5, "float32", "tensor", METADATA),
         (1, "float32", "gray", Metadata()),
