@@ -48,6 +48,7 @@ class File:
             if self._declared is not None:
                 self._refuse(row, self._declared)
                 self.unread = ends.unread(stream, self._declared.end) if self._declared.end else 0
+                self.others = self._declared.pictures > 1
             self.frames = quirks.count_of(self._image)
             self._cut = self.frames > 1 and quirks.cut_animation(self._image)
             width, height = self._image.size
