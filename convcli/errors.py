@@ -49,6 +49,25 @@ def as_arguments(text: str) -> str:
     return PARAMETER.sub(lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
 
 
+_ADDRESS = re.compile(r"(?<=')[A-Za-z][\w+.-]*://[^'\n]*|[A-Za-z][\w+.-]*://\S*")
+_USER = re.compile(r"://[^/@\s]*(?::[^@\s]*)?@")
+
+
+def shown(address: str) -> str:
+    """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
+    if "://" not in address:
+        return address
+    address, mark, _ = address.partition("?")
+    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
+        address = _USER.sub("://", address)
+    return address + ("?…" if mark else "")
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs are as they are `shown`."""
+    return _ADDRESS.sub(lambda found: shown(found[0]), text) if "://" in text else text
+
+
 class ConvError(Exception):
     """Base of all errors that are the input's fault, not the program's. It ends a command with exit code 2.
 
@@ -72,10 +91,10 @@ class ConvError(Exception):
 
     @property
     def text(self) -> str:
-        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
+        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them; URLs have no secrets."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
         further = "; ".join(filter(None, (self.why, self.remedy)))
-        return f"{said}: {further}" if further else said
+        return without_secrets(f"{said}: {further}" if further else said)
 
     def within(self, place: str) -> Self:
         """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""

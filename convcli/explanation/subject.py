@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.engine import Compute
-from convcli.errors import ConvError, GeometryError, ImageError, param
+from convcli.errors import ConvError, GeometryError, ImageError, param, shown
 from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.images.formats import TENSOR
@@ -114,7 +114,9 @@ def load(
     operation = operation._replace(compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
     one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
-    target = source if source == STDIO or ending_of(source) else f"{source}.png"
+    source = shown(source)
+    target = source.removesuffix("?…")
+    target = target if target == STDIO or ending_of(target) else f"{target}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
         ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)

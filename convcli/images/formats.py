@@ -36,6 +36,7 @@ class Format(NamedTuple):
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
     blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
+    pyramid: bool = False  # whether that can add smaller copies of a picture
     windows: str = ""  # the class in `convcli.images.reading.windows` that reads windows of them, with its module
     refusal: str = ""  # why files are not read: the rule of the error
     # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
@@ -107,7 +108,7 @@ ROWS = {row.name: row for row in (
     Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           windows="tiff_tiles.File", blocks="bigtiff",
+           windows="tiff_tiles.File", blocks="bigtiff", pyramid=True,
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
@@ -117,7 +118,8 @@ ROWS = {row.name: row for row in (
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
            sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
            windows="plain_values.NetpbmFile", blocks="flat"),
-    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", package="zarr", bits=16, real=True, cmyk=True, bands=True),
+    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", pyramid=True, package="zarr", bits=16, real=True, cmyk=True,
+           bands=True),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
            alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),

@@ -39,7 +39,7 @@ def common_denominator(values: Matrix) -> int | None:
     A value counts as a fraction if it is the float64 nearest to the fraction, or differs from it by a few roundings.
     """
     common = 1
-    for value in sorted(set(np.abs(values).ravel().tolist())):  # `np.unique` imports numpy.ma
+    for value in sorted({*np.abs(values).ravel().tolist()}):
         fraction = Fraction(value).limit_denominator(DENOMINATOR)
         common = lcm(common, fraction.denominator)
         if common > DENOMINATOR or abs(fraction - Fraction(value)) > Fraction(value) / 2**49:

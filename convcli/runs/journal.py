@@ -14,10 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from convcli.errors import ImageError, param
-from convcli.system.addresses import shown
+from convcli.errors import ImageError, param, shown
+from convcli.system.addresses import place_of
 from convcli.system.files import refusal
-from convcli.system.names import is_url
 
 VERSION = 1
 """Of the journal's form."""
@@ -130,8 +129,9 @@ class Journal:
 
 
 def _lines_of(target: str) -> Lines:
-    if not is_url(target):
-        return _File(target)
+    place = place_of(target)
+    if place.is_local:
+        return _File(place.name)
     from convcli.runs.journal_objects import Objects
 
     return Objects(target)

@@ -101,10 +101,10 @@ def resolve(
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
             if where == other or one_place(where, other):
-                here = f"'{said(target)}'" + (f", which is '{targets[first]}' here" if where != other else "")
+                here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
                 remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
-                raise ImageError(f"'{said(inputs[first])}' and '{said(source)}'", rule, remedy)
+                raise ImageError(f"'{inputs[first]}' and '{source}'", rule, remedy)
         alike.append((where, number))
     return targets
 
@@ -124,15 +124,6 @@ def where_of(target: str, folder_of: Callable[[str], str] = os.path.realpath) ->
     return target
 
 
-def said(path: str) -> str:
-    """A path or an address for a message: without what may be secret."""
-    if not is_url(path):
-        return path
-    from convcli.system.addresses import shown
-
-    return shown(path)
-
-
 def replaces_kernel(target: str, kernel: str) -> ImageError:
     """The error for a target that is a file with the kernel or the weights."""
     return ImageError(f"output '{target}'", f"is the kernel or weights file '{kernel}' of this run", "use another name")
@@ -141,7 +132,7 @@ def replaces_kernel(target: str, kernel: str) -> ImageError:
 def replaces_input(target: str, source: str, alone: bool) -> ImageError:
     """The error for a target that is an input. `alone`: every image would be written over itself."""
     remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
-    return ImageError(f"output '{said(target)}'", f"is the input '{said(source)}'", remedy)
+    return ImageError(f"output '{target}'", f"is the input '{source}'", remedy)
 
 
 def check_ending(target: str, form: str | None) -> None:

@@ -126,6 +126,9 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             if file.others:
                 rule = f"would drop pictures of '{source}' that are not read, such as masks and smaller copies"
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
+            if file.unread:
+                rule = f"would drop the {file.unread} bytes that follow the picture of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = (*ignored, *images.left_out(file, count))
         tally = _Tally(load_seconds=perf_counter() - start)

@@ -77,7 +77,9 @@ def is_store(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path is a folder of files. A Zarr is one picture."""
+    """Whether a path is a folder of files, or an address is a prefix of objects, which ends in ``/``. A Zarr is one picture."""
+    if is_url(path):
+        return path.endswith("/") and not path.lower().endswith(".zarr/")
     return not is_store(path) and os.path.isdir(path)
 
 

@@ -7,7 +7,8 @@ nothing has to be rearranged. Every other channel is a plane of its own, with st
 A strategy never sees a horizontal stride. The columns that a strided operation reads form classes, one for each tap
 modulo the stride. Each class is gathered as a plane of its own, in which neighbours are next to each other again. Or all
 columns are computed, and those that the stride leaves out are dropped afterwards: that is more work, but on values that
-are next to each other. A strategy does not see a transposed operation either: it is a direct one with more outputs, see
+are next to each other. A strategy does not see a transposed operation either: it is a direct one with more outputs. Only those
+that can are given widened jobs, in which a column of the input is as many columns of the output as the stride says: see
 `convcli.backends.numpy.phases`.
 """
 

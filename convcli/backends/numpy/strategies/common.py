@@ -212,3 +212,8 @@ def spread(scratch: Array, block: tuple[int, int]) -> tuple[float, float]:
     sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
     faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
     return largest, largest / faintest
+
+
+def magnitudes(taps: Array) -> int:
+    """How many different absolute values taps have, but for zero. To count them, `numpy.unique` would import `numpy.ma` first."""
+    return len({*np.abs(taps[taps != 0]).tolist()})

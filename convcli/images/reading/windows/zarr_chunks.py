@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convcli import extras
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.geometry import Size
 from convcli.images.directories import RATIONAL, SHORT, Directory, entry
 from convcli.images.metadata import RESOLUTION
@@ -24,7 +24,7 @@ from convcli.images.reading.windows.refusals import damaged
 from convcli.images.reading.windows.zarr_axes import Axes, Level, axes_of, levels
 from convcli.pointwise import Array
 from convcli.system import stores
-from convcli.system.addresses import place_of, shown
+from convcli.system.addresses import place_of
 
 KEYS = ("zarr.json", ".zarray", ".zgroup")
 """One of these is in the folder of every array and group."""
@@ -142,7 +142,7 @@ class File:
 
 def is_zarr(source: str) -> bool:
     """Whether there is a Zarr: the folder or prefix has one of its keys."""
-    return any(stores.has(f"{source.rstrip('/')}/{key}") for key in KEYS)
+    return any(stores.exists(f"{source.rstrip('/')}/{key}") for key in KEYS)
 
 
 def identity(source: str) -> str:
@@ -150,7 +150,7 @@ def identity(source: str) -> str:
     return "; ".join(
         f"{key} {stores.identity(name)}"
         for key in (*KEYS, ".zattrs", "")
-        if stores.has(name := f"{source.rstrip('/')}/{key}")
+        if stores.exists(name := f"{source.rstrip('/')}/{key}")
     )
 
 
