@@ -6,10 +6,14 @@ made, only the part that is needed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Geometry, repeated
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:

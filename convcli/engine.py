@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
@@ -24,6 +23,8 @@ from convcli.system.context import entered
 from convcli.windows import Array, Held, Source
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.backends.numpy.blocks import Blockwise
 
 
@@ -60,7 +61,7 @@ class ConvResult(NamedTuple):
 
 
 def run(
-    image: NDArray[np.generic] | Source,
+    image: "NDArray[np.generic] | Source",
     layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),
@@ -128,7 +129,7 @@ class Call(NamedTuple):
 
 
 def prepare(
-    image: NDArray[np.generic] | Source,
+    image: "NDArray[np.generic] | Source",
     layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),

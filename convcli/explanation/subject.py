@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli import images
 from convcli.engine import Compute
@@ -16,6 +15,7 @@ from convcli.layer import Layer
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO, ending_of
+from convcli.windows import Array
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 
@@ -34,9 +34,8 @@ class Subject(NamedTuple):
     picture: Picture
     operation: Operation  # with a float64 computation
     ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
-    image: NDArray[
-        np.generic
-    ]  # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
+    # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
+    image: Array
     geometry: Geometry
     layer: Layer  # the weights, in float64
     item: int = 0  # which image of a batch it is

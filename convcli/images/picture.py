@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from convcli.errors import ImageError, param
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.images.directories import Directory
     from convcli.images.opened_file import Scene
 
@@ -137,8 +138,8 @@ class Picture(Described):
 
     # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Values as stored: uint8 0–255, uint16 0–65535, or
     # floating point. Decoded images are interleaved in memory: the array is a view.
-    colour: NDArray[np.generic]
-    alpha: NDArray[np.generic] | None  # ``(H, W)``, 0 transparent to `full_scale` opaque
+    colour: "NDArray[np.generic]"
+    alpha: "NDArray[np.generic] | None"  # ``(H, W)``, 0 transparent to `full_scale` opaque
     space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are not just colours
     full_scale: float  # the value of white: 255, 65535, or 1 for floating-point images whose file does not say
     rank: int = 3  # dimensions of the .npy file it came from; 3 for images
@@ -178,7 +179,7 @@ class Picture(Described):
             metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
-    def gray(self, double: bool = False) -> NDArray[np.floating]:
+    def gray(self, double: bool = False) -> "NDArray[np.floating]":
         """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are float64; see `gray_weights`."""
         kind = "float64" if double or self.colour.dtype == np.float64 else "float32"
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)

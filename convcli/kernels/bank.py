@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, param
 
-Matrix = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Matrix = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
 class Kernel(NamedTuple):
@@ -134,7 +136,7 @@ class Bank:
         return blocks.reshape(channels, count // groups, kh, kw), groups
 
 
-def checked(values: ArrayLike, source: str) -> Matrix:
+def checked(values: "ArrayLike", source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
     Raises `KernelError`, which names the kernel as `source`, if the rows have different lengths, there are no values, or

@@ -2,12 +2,14 @@
 
 from fractions import Fraction
 from math import fsum, gcd, lcm
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.kernels.bank import Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DENOMINATOR = 10**6
 """The largest common denominator. Values with a larger one are probably not meant as fractions."""
@@ -67,7 +69,7 @@ def factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tupl
     return len(terms), tuple(_balanced(*term) for term in terms)
 
 
-def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
+def _eliminate(rest: "NDArray[Any]", tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
     """Terms ``column ⊗ row / pivot`` that sum to a matrix, at most `most`, and whether something is left. Overwrites `rest`."""
     terms: list[tuple[Any, Any, Any]] = []
     for _ in range(most):

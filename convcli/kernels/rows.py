@@ -7,13 +7,15 @@ in one line, the commas are decimal commas if every cell is a number then. A sin
 
 import io
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.spec import DIVIDED, MOST_SIDE, MOST_VALUES, half_divided, literal, number, one_row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DECIMAL = re.compile(r"\s*[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 """A number with a decimal comma, or a whole number."""
@@ -22,7 +24,7 @@ DECIMAL = re.compile(r"\s*[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 class Rows(NamedTuple):
     """The numbers of a text, and remarks about them."""
 
-    values: list[NDArray[np.float64]]
+    values: "list[NDArray[np.float64]]"
     notes: tuple[str, ...] = ()
 
 
@@ -135,7 +137,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _notes(lines: list[tuple[int, str]], rows: list[NDArray[np.float64]], source: str) -> tuple[str, ...]:
+def _notes(lines: list[tuple[int, str]], rows: "list[NDArray[np.float64]]", source: str) -> tuple[str, ...]:
     """Remarks on what may not be meant."""
     if not rows:
         return ()

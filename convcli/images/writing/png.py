@@ -18,16 +18,16 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.images.picture import Metadata, Timing
 from convcli.images.writing import Frame, Job
 from convcli.pointwise import Array
 from convcli.system.parallel import run_all, workers
 
-Bytes = NDArray[np.uint8]
+Bytes = np.ndarray[tuple[Any, ...], np.dtype[np.uint8]]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

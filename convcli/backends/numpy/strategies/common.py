@@ -4,16 +4,18 @@ The costs were measured on one core of a 2025 server processor.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import SMALL
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 from convcli.windows import Array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
@@ -166,7 +168,7 @@ def like(job: FilterJob) -> list[int]:
     return [first.setdefault(kernels.tobytes(), o) for o, kernels in enumerate(job.kernels)]
 
 
-def some_kernels(job: FilterJob) -> NDArray[np.float64]:
+def some_kernels(job: FilterJob) -> "NDArray[np.float64]":
     """The kernels ``(n, kh, kw)`` that are looked at: all, or a few if there are many (see `MANY_KERNELS`)."""
     many = job.outputs * job.inputs > MANY_KERNELS
     return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernels.shape[2:])
