@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.arithmetic import words
 from convcli.arithmetic.kinds import MOST, Layer
 from convcli.errors import PARAMETER, ConvError, GeometryError, one_line
 from convcli.system import bounded
+from convcli.system.names import ending_of
 
 KEYS = {
     "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
@@ -113,7 +113,7 @@ def load(source: str) -> Layers:
     GeometryError
         The file cannot be read or has another format, or a layer is wrong.
     """
-    ending = Path(source).suffix.lower()
+    ending = ending_of(source)
     file = ending in (".json", ".toml", ".txt") and ":" not in source.split("/")[-1] and "(" not in source
     if not file and source != "-" and not source.startswith("/dev/fd/"):
         return _parsed(source)
