@@ -178,7 +178,7 @@ class OperationOptions(NamedTuple):
     def _cut(self) -> tuple[str, ...]:
         """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""
         last = self.kernels[-1] if self.kernels else ""
-        one_row = re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
+        one_row = "," in last and re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
         if not one_row or not self.words or not self.words[-1].endswith(last):
             return ()
         quoted = param("kernel", f"'{last};…'")

@@ -79,7 +79,7 @@ def in_settings(error: ConvError) -> ConvError:
     def setting(found: re.Match[str]) -> str:
         return KEYS[found[1]] + (found[2] or "") if found[1] in KEYS else found[0]
 
-    return type(error)(*(PARAMETER.sub(setting, part) for part in error.args))
+    return type(error)(*(re.sub(PARAMETER, setting, part) for part in error.args))
 
 
 def from_document(document: Any) -> Layers:

@@ -308,4 +308,5 @@ def number(value: float) -> str:
 
 def safe_label(text: str) -> str:
     """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
-    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
+    plain = text if text.isascii() and text.isalnum() else re.sub(r"[^0-9A-Za-z.]+", "-", text)
+    return plain.strip("-.")[:60] or "kernel"

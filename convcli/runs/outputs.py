@@ -171,6 +171,8 @@ def is_several(output: str) -> bool:
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
     """Raise an ImageError if a template has an unpaired brace, or a field that is not in `fields`."""
+    if "{" not in output and "}" not in output:
+        return
     if re.search(r"[{}]", re.sub(_FIELD, "", output)):
         rule = "has an unpaired brace"
         raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
