@@ -1,6 +1,5 @@
 """A `Kernel` is one 2-D array, a `Filter` has the kernels of one SPEC, and a `Bank` makes weights from several SPECs."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,14 +37,20 @@ class Filter(NamedTuple):
     image: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Bank:
-    """The filters of one command, and how their results are combined."""
+    """The filters of one command, and how their results are combined.
 
-    filters: tuple[Filter, ...]  # one for each SPEC that the user gave
-    # one of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its
-    # own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
-    combine: str | None = None
+    Parameters
+    ----------
+    filters : tuple of Filter
+        One for each SPEC that the user gave.
+    combine : str, optional
+        One of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. By default each filter is combined by its
+        own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
+    """
+
+    def __init__(self, filters: tuple[Filter, ...], combine: str | None = None) -> None:
+        self.filters, self.combine = filters, combine
 
     @property
     def label(self) -> str:

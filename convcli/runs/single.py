@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
@@ -156,15 +156,14 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Tally:
     """What is collected over all frames."""
 
-    load_seconds: float = 0.0
-    compute_seconds: float = 0.0
-    first: partial[Done] | None = None  # the facts of the first frame, without pixels
-    clipped: list[Clipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, load_seconds: float) -> None:
+        self.load_seconds, self.compute_seconds = load_seconds, 0.0
+        self.first: partial[Done] | None = None  # the facts of the first frame, without pixels
+        self.clipped: list[Clipped] = []
+        self.notes: list[str] = []
 
 
 def _frames(
