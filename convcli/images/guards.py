@@ -50,7 +50,8 @@ def settle(limit: int = MAX_PIXELS) -> None:
 
 
 def _settle(context: Context) -> None:
-    memory.keep_arrays()
+    if context.program:
+        memory.keep_arrays()
     context.at_end(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     Image.MAX_IMAGE_PIXELS = 0
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata

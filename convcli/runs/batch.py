@@ -143,7 +143,7 @@ class Batch:
     def __enter__(self) -> "Batch":
         run = self.around.enter_context(context.entered())
         self.unfinished = run.unfinished
-        if self.several and run.owns_process:
+        if self.several and run.program:
             memory.settle()
         if self.workers > 1:
             self.around.enter_context(context.hushed())

@@ -101,9 +101,9 @@ class Run:
         self.sink = block_target(setup.layout)
         outputs.make_folder(self.target, how.output)
         if cluster is None:
-            if current().owns_process:
+            if current().program:
                 memory.settle()
-            self.place: Place = Here(Bench(setup.work, self.sink, current().owns_process).perform, setup.threads)
+            self.place: Place = Here(Bench(setup.work, self.sink, current().program).perform, setup.threads)
         else:
             self.place = cluster.place(BlockJob.anywhere(request, setup.layout))
         self.stack.callback(self.place.close)

@@ -105,7 +105,8 @@ class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
     Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
-    belongs to the whole process: only the command line may. `batch` is there if it belongs to a command of a batch.
+    belongs to the whole process: only the command line may. `program` says whether the process ends with it, too, so that
+    what cannot be undone may be changed. `batch` is there if it belongs to a command of a batch.
 
     Attributes
     ----------
@@ -119,8 +120,8 @@ class Context:
         Whether nobody reads standard output any more.
     """
 
-    def __init__(self, owns_process: bool = False, batch: Batch | None = None) -> None:
-        self.owns_process, self.batch = owns_process, batch
+    def __init__(self, owns_process: bool = False, batch: Batch | None = None, program: bool = False) -> None:
+        self.owns_process, self.batch, self.program = owns_process, batch, program
         self.unfinished = Unfinished()
         self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}
