@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
@@ -191,16 +191,16 @@ class Run:
     def _each(self, items: Iterator[Item], take: Callable[[Item, Any], None]) -> None:
         """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
         failures: list[tuple[Item, BaseException]] = []
-        done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
+        done, watch = self.before, self.how.blocks.watch or _unwatched
         try:
-            watch(done, self.setup.count)
-            for item, answer in self.place.results(_while(items, failures)):
-                if isinstance(answer, BaseException):
-                    failures.append((item, answer))
-                    continue
-                take(item, answer)
-                done += 1
-                watch(done, self.setup.count)
+            with watch(self.setup.count, begun=done) as advance:
+                for item, answer in self.place.results(_while(items, failures)):
+                    if isinstance(answer, BaseException):
+                        failures.append((item, answer))
+                        continue
+                    take(item, answer)
+                    done += 1
+                    advance()
         except (KeyboardInterrupt, SystemExit) as error:
             for item, answer in self.place.stop():
                 take(item, answer)
@@ -263,6 +263,12 @@ class Run:
                 setup.count, self.before, self.place.retried, setup.size, self.place.width, setup.memory
             ),
         )  # fmt: skip
+
+
+@contextmanager
+def _unwatched(_total: int, /, *, begun: int) -> Iterator[Callable[[], None]]:
+    """A `convcli.runs.single.Watch` that shows nothing."""
+    yield lambda: None
 
 
 def _while(items: Iterator[Item], failures: list[tuple[Item, BaseException]]) -> Iterator[Item]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -67,6 +67,14 @@ class Blocks:
     memory: int  # bytes that were allowed
 
 
+class Watch(Protocol):
+    """Shows how many blocks of `total` are done while its block lasts: `begun` of them at once, one more with each call."""
+
+    def __call__(self, total: int, /, *, begun: int) -> AbstractContextManager[Callable[[], None]]:
+        """Begin to show them."""
+        ...
+
+
 class InBlocks(NamedTuple):
     """How pictures are done in blocks."""
 
@@ -74,7 +82,7 @@ class InBlocks(NamedTuple):
     pyramid: bool = False  # whether smaller copies are written, too
     go_on: bool = False  # whether a run goes on with what an earlier one has done
     on: str | None = None  # the cluster that does the work; None: threads of this process
-    watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
+    watch: Watch | None = None  # shows how many blocks are done
     say: Callable[[str], None] | None = None  # is told what the user should know at once
 
     @property
