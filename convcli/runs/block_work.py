@@ -26,8 +26,8 @@ from convcli.runs.operation import Operation
 from convcli.runs.remarks import Looked, Lookout
 from convcli.windows import WHOLE, Array
 
-CACHE_BYTES = 64 << 20
-"""Decoded tiles or chunks of the input that are kept for the next block."""
+CACHE_BYTES, CACHE_SHARE = 64 << 20, 8
+"""Decoded tiles or chunks of the input that are kept for the next block: of these bytes, but of at most this part of the memory."""
 
 
 class Request(NamedTuple):

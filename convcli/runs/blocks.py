@@ -22,8 +22,8 @@ from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.runs import outputs
 from convcli.runs.block_setup import Setup
 from convcli.runs.block_tasks import Bench, BlockJob, Item, Written
-from convcli.runs.block_work import CACHE_BYTES, Request
-from convcli.runs.journal import Journal
+from convcli.runs.block_work import CACHE_BYTES, CACHE_SHARE, Request
+from convcli.runs.journal import Journal, begun_blocks
 from convcli.runs.operation import Operation
 from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
@@ -102,9 +102,10 @@ class Run:
         threads = workers(operation.compute.threads) if cluster is None else 1
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         most = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
-        cache = min(CACHE_BYTES, most // 8)
+        cache = min(CACHE_BYTES, most // CACHE_SHARE)
         request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
-        self.setup = setup = Setup(request, self.target, how, threads, most)
+        begun = begun_blocks(self.target) if how.blocks.go_on else None
+        self.setup = setup = Setup(request, self.target, how, threads, most, begun)
         self.stack.enter_context(setup.work)
         self.sink = block_target(setup.layout)
         outputs.make_folder(self.target, how.output)
