@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
+from convcli.images.guards import IN_BLOCKS
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
 from convcli.runs.single import Done, Writing, in_blocks, process
@@ -292,7 +293,7 @@ def outcome_of(
         failed = error
     except MemoryError as error:
         memory.give_up()
-        cause, remedy = error, "use a smaller image, kernel or padding"
+        cause, remedy = error, f"use a smaller image, kernel or padding, or {IN_BLOCKS}"
         failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
     except BrokenPipeError:  # nobody reads the results any more
         raise

@@ -87,19 +87,19 @@ class Setup:
 
     def _fitting(self, threads: int, grid: Size, begun: Size | None) -> tuple[Size, int]:
         """The size of blocks, and how many are made at once: the largest that fit into the memory, or those that were begun."""
-        used = PROGRAM_BYTES + self.request.cache_bytes
+        fixed = PROGRAM_BYTES + self.work.held_bytes
         height, width = self.work.geometry.output
         fitting = sizes(self.work, grid, self.how.blocks.pyramid)
         goes_on = begun in fitting
         while True:
             for size in [begun] if begun is not None and goes_on else fitting:
                 block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
-                if threads * self.work.needs(block) <= self.memory - used:
+                if threads * self.work.needs(block) <= self.memory - self.request.cache_bytes - fixed:
                     return size, threads
             if threads == 1:
                 break
             threads //= 2
-        need = self.work.needs(block) + PROGRAM_BYTES
+        need = self.work.needs(block) + fixed
         need = min(
             need + CACHE_BYTES, -(-need * CACHE_SHARE // (CACHE_SHARE - 1))
         )  # more memory is more for tiles, too

@@ -14,7 +14,7 @@ from convcli.backends.numpy.blocks import Block
 from convcli.geometry import ZERO, Size
 from convcli.images import Picture, Storage
 from convcli.images.formats import row_of
-from convcli.images.guards import check_pixels
+from convcli.images.guards import BeyondError, check_pixels
 from convcli.images.picture import WindowedFile, joined
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
@@ -80,6 +80,7 @@ class Held:
         self.scene, self.format = picture.scene, picture.metadata.format or ""
         self.chunk = Size(*picture.size)
         self._pixels = picture.colour if picture.alpha is None else joined(picture.colour, picture.alpha)
+        self.nbytes = self._pixels.nbytes
 
     def read(self, rows: slice, columns: slice) -> Array:
         """See `convcli.images.picture.WindowedFile.read`."""
@@ -90,13 +91,14 @@ class Held:
 
 
 def _opened(request: Request) -> WindowedFile:
-    """The input: as a whole only if it cannot be read in windows, and its result cannot be written in another way."""
+    """The input: as a whole only if it cannot be read in windows."""
     try:
         return opened_windows(request.source, request.full_scale, request.cache_bytes)
-    except WholeError:
-        if row_of(request.container).writer:
-            raise
-    return Held(images.load(request.source, request.max_pixels, request.full_scale))
+    except WholeError as error:
+        try:
+            return Held(images.load(request.source, request.max_pixels, request.full_scale))
+        except BeyondError as beyond:
+            raise (error if request.max_pixels is None else beyond) from None
 
 
 class BlockWork:
@@ -218,6 +220,11 @@ class BlockWork:
         if outputs.stop == self.geometry.output[axis] and size - stop < s:
             stop = size
         return slice(start if window.start - start < s else window.start, stop)
+
+    @property
+    def held_bytes(self) -> int:
+        """What of the input is in memory at all times."""
+        return self.file.nbytes if isinstance(self.file, Held) else 0
 
     @property
     def tile_width(self) -> int:

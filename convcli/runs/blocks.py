@@ -32,7 +32,7 @@ from convcli.runs.single import Blocks, Done, Writing
 from convcli.system import memory
 from convcli.system.context import current, hushed
 from convcli.system.files import refusal
-from convcli.system.names import is_url
+from convcli.system.names import STDIO, is_stream, is_url
 from convcli.system.parallel import workers
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Run:
         self.stack.enter_context(hushed())  # threads decode
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
+        self._check()
         cluster = self._cluster()
         threads = workers(operation.compute.threads) if cluster is None else 1
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
@@ -118,6 +119,16 @@ class Run:
         self.stack.callback(self.place.close)
         self.journal = Journal(self.target, setup.facts())
         self.load_seconds = perf_counter() - start
+
+    def _check(self) -> None:
+        """Refuse what needs the whole picture at once."""
+        how = self.how
+        remedy = f"leave out {param('memory')}, {param('on')} and {param('pyramid')}"
+        if how.montage is not None:
+            raise ConvError(param("montage"), "is not done in blocks", f"write .png, and {remedy}")
+        if self.source == STDIO or is_stream(self.source):
+            rule = "is read once, from front to back, and blocks need it in any order"
+            raise ImageError(f"input '{self.source}'", rule, f"save it and name the file, or {remedy}")
 
     def _cluster(self) -> Cluster | None:
         """The cluster that does the tasks; None: threads of this process."""
