@@ -140,7 +140,7 @@ class Batch:
         self.unfinished = run.unfinished
         if self.several and run.owns_process:
             memory.settle()
-        if self.workers > 1:
+        if self.several:  # a bar is drawn meanwhile
             self.around.enter_context(context.hushed())
         return self
 

@@ -20,6 +20,9 @@ from convcli.windows import blocks
 PROGRAM_BYTES = 150 << 20
 """The program with NumPy and what reads and writes files."""
 
+SMALL = 1 << 17
+"""Smaller blocks are not worth another thread: each reads a border, and fills tiles of the kernel's plan only in part."""
+
 
 class Setup:
     """A picture, an operation and an output that fit each other.
@@ -93,6 +96,8 @@ class Setup:
         goes_on = begun in fitting
         while True:
             for size in [begun] if begun is not None and goes_on else fitting:
+                if threads > 1 and size.height * size.width < SMALL and size != fitting[0] and not goes_on:
+                    break
                 block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
                 if threads * self.work.needs(block) <= self.memory - self.request.cache_bytes - fixed:
                     return size, threads

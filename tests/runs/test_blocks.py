@@ -275,3 +275,32 @@ def test_an_input_is_replaced_in_blocks(ending: str, folder: Path, tmp_path: Pat
     assert invoke("apply", source, "-k", "box:3", "-o", tmp_path / f"out.{ending}").exit_code == 0
     assert invoke("apply", tmp_path / f"in.{ending}", "-k", "box:3", "--in-place", "--memory", "1G").exit_code == 0
     np.testing.assert_array_equal(read(tmp_path / f"in.{ending}")[0], read(tmp_path / f"out.{ending}")[0])
+
+
+def pixel_sizes(path: Path) -> list[list[float]]:
+    """Those of an OME-Zarr, in micrometres, by level."""
+    found = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["multiscales"][0]
+    assert [axis.get("unit") for axis in found["axes"]] == [None, "micrometer", "micrometer"]
+    return [level["coordinateTransformations"][0]["scale"][1:] for level in found["datasets"]]
+
+
+def test_sizes_of_pixels_go_from_store_to_store(folder: Path, tmp_path: Path) -> None:
+    """From a TIFF of 300 pixels per inch, by an operation that makes them twice as large."""
+    one, two, back = tmp_path / "one.zarr", tmp_path / "two.zarr", tmp_path / "back.tif"
+    document(invoke("apply", folder / "rgb.tif", "-k", "identity", "--json", "-o", one))
+    np.testing.assert_allclose(pixel_sizes(one), [[25400 / 300] * 2])
+    document(invoke("apply", one, "-k", "box:2", "-s", "2,1", "--pyramid", "--json", "-o", two))
+    assert pixel_sizes(two)[0] == pytest.approx([25400 / 150, 25400 / 300])
+    assert pixel_sizes(two)[1] == pytest.approx([25400 / 75, 25400 / 150])
+    document(invoke("apply", two, "-k", "identity", "--memory", "1G", "--json", "-o", back))
+    assert read(back)[2].dpi == pytest.approx((300, 150), rel=1e-4)
+
+
+def test_a_pyramid_has_no_description_that_denies_it(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """tifffile's own, in files that it has made, is of a single picture."""
+    words = ["apply", folder / "rgb.tif", "-k", "identity", "--pyramid", "--json", "-o", tmp_path / "out.tif"]
+    document(invoke(*words))
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert [level.shape[0] for level in file.series[0].levels] == [620, 310]
+        assert not file.pages[0].description
+    assert not caplog.records
