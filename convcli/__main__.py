@@ -15,7 +15,7 @@ def main() -> None:
         try:
             from convcli import commandline
 
-            with commandline.entered(signals=True):
+            with commandline.entered(program=True):
                 from convcli.cli import main as command_line
 
                 command_line(prog_name="convcli")

@@ -6,12 +6,14 @@ made, only the part that is needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Geometry, repeated
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.intp]:
@@ -24,7 +26,6 @@ def sources(positions: NDArray[np.intp], size: int, mode: str) -> NDArray[np.int
     return folded
 
 
-@dataclass(frozen=True, slots=True)
 class PaddedAxis:
     """An axis of `size` pixels with `before` padded positions ahead of them.
 
@@ -32,12 +33,9 @@ class PaddedAxis:
     other. `length` is the number of kept positions.
     """
 
-    size: int
-    before: int
-    length: int
-    mode: str = "zeros"
-    kept: int = 1
-    apart: int = 1
+    def __init__(self, size: int, before: int, length: int, mode: str = "zeros", kept: int = 1, apart: int = 1) -> None:
+        self.size, self.before, self.length = size, before, length
+        self.mode, self.kept, self.apart = mode, kept, apart
 
     def __len__(self) -> int:
         return self.length

@@ -4,8 +4,6 @@
 Standard library only.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import signal
@@ -22,17 +20,17 @@ ERRORS = "backslashreplace"
 
 
 @contextmanager
-def entered(signals: bool = False) -> Iterator[None]:
+def entered(program: bool = False) -> Iterator[None]:
     """Prepare this process for a command, and restore it afterwards. Within another `entered`, nothing is changed.
 
-    With `signals`, which is for the main thread only, SIGTERM and SIGHUP end the program by an exception, so that no temporary
-    file stays. The exit code is then the one that a shell has for the signal.
+    `program` says that the process ends with it; it is for the main thread only. SIGTERM and SIGHUP then end it by an exception,
+    so that no temporary file stays, and the exit code is the one that a shell has for the signal.
     """
     if current().owns_process:
         yield
         return
-    with Context(owns_process=True) as context:
-        received = _handle_signals(context) if signals else []
+    with Context(owns_process=True, program=program) as context:
+        received = _handle_signals(context) if program else []
         _prepare_streams(context)
         _quiet_warnings(context)
         try:
@@ -59,7 +57,7 @@ class Answer(NamedTuple):
 def nested(batch: Batch) -> Iterator[Context]:
     """A context for one command of several, within `entered`: what it changes and keeps ends with it."""
     known = torch_was_imported()  # by an earlier command does not count: a single one would not find it
-    with Context(owns_process=True, batch=batch) as context:
+    with Context(owns_process=True, batch=batch, program=current().program) as context:
         context.kept(torch_was_imported, lambda: known)
         _prepare_streams(context)
         _quiet_warnings(context)

@@ -1,7 +1,5 @@
 """The operation that a user wants. It is checked once, and its paddings become integers once. Standard library only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple

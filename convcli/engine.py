@@ -4,14 +4,11 @@ direct      R(o, y, x) = bias(o) + Σc Σi Σj k(o, c, i, j) · I(c, s·y + d·i
 transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R(o, s·y + d·i - top, s·x + d·j - left)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli import backends, dispatch
 from convcli.backends import Computed, Considered, Task
@@ -26,6 +23,8 @@ from convcli.system.context import entered
 from convcli.windows import Array, Held, Source
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.backends.numpy.blocks import Blockwise
 
 
@@ -62,7 +61,7 @@ class ConvResult(NamedTuple):
 
 
 def run(
-    image: NDArray[np.generic] | Source,
+    image: "NDArray[np.generic] | Source",
     layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),
@@ -130,7 +129,7 @@ class Call(NamedTuple):
 
 
 def prepare(
-    image: NDArray[np.generic] | Source,
+    image: "NDArray[np.generic] | Source",
     layer: Layer,
     spec: ConvSpec,
     compute: Compute = Compute(),
@@ -165,7 +164,7 @@ def in_blocks(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-) -> Blockwise:
+) -> "Blockwise":
     """The same operation for a picture that is larger than memory: the result is computed block by block.
 
     Every value is the same, to the bit, as that of `run` with the numpy backend. Parameters and errors are those of `run`; the

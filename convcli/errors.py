@@ -13,8 +13,9 @@ LONG, SHORT = 100, 60
 _OPENS, _CLOSES = "\ufdd0", "\ufdd1"
 """Unicode noncharacters around a parameter. No text of a user contains them."""
 
-PARAMETER = re.compile(f"{_OPENS}(\\w+)(?: ([^{_CLOSES}]*))?{_CLOSES}")
-"""A parameter in a text, as `param` writes it: its name, and its value if there is one."""
+PARAMETER = f"{_OPENS}(\\w+)(?: ([^{_CLOSES}]*))?{_CLOSES}"
+"""The pattern of a parameter in a text, as `param` writes it: its name, and its value if there is one. Patterns are compiled when
+they are needed, since most commands have no error."""
 
 
 def param(name: str, value: object = "") -> str:
@@ -41,12 +42,31 @@ def as_options(text: str) -> str:
         name = _SHORT.get(found[1], "--" + found[1].replace("_", "-"))
         return f"{name} {found[2]}" if found[2] else name
 
-    return PARAMETER.sub(option, text)
+    return re.sub(PARAMETER, option, text)
 
 
 def as_arguments(text: str) -> str:
     """``padding_mode zeros`` is ``padding_mode=zeros``."""
-    return PARAMETER.sub(lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
+    return re.sub(PARAMETER, lambda found: found[1] + (f"={found[2]}" if found[2] else ""), text)
+
+
+_ADDRESS = r"(?<=')[A-Za-z][\w+.-]*://[^'\n]*|[A-Za-z][\w+.-]*://\S*"
+_USER = r"://[^/@\s]*(?::[^@\s]*)?@"
+
+
+def shown(address: str) -> str:
+    """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
+    if "://" not in address:
+        return address
+    address, mark, _ = address.partition("?")
+    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
+        address = re.sub(_USER, "://", address)
+    return address + ("?…" if mark else "")
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs are as they are `shown`."""
+    return re.sub(_ADDRESS, lambda found: shown(found[0]), text) if "://" in text else text
 
 
 class ConvError(Exception):
@@ -72,17 +92,17 @@ class ConvError(Exception):
 
     @property
     def text(self) -> str:
-        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them."""
+        """``value rule: remedy``, or ``value rule: why; remedy``. Parameters are as `param` marks them; URLs have no secrets."""
         said = f"{self.value} {self.rule}" if self.rule else self.value
         further = "; ".join(filter(None, (self.why, self.remedy)))
-        return f"{said}: {further}" if further else said
+        return without_secrets(f"{said}: {further}" if further else said)
 
     def within(self, place: str) -> Self:
         """The same error with `place` before its value: ``error.within("layer 3 'conv:k7': ")``."""
         return type(self)(place + self.value, self.rule, self.remedy, self.why)
 
     def __str__(self) -> str:
-        return PARAMETER.sub(lambda found: " ".join(filter(None, found.groups())), self.text)
+        return re.sub(PARAMETER, lambda found: " ".join(filter(None, found.groups())), self.text)
 
 
 class GeometryError(ConvError):

@@ -5,8 +5,6 @@ A command takes a record. Every field of it is the option of that name, or a rec
 command line was typed. Importing this module and folding load neither NumPy nor Pillow.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
@@ -129,7 +127,7 @@ class ComputeOptions(NamedTuple):
     plan: str | None
     typed: Mapping[str, str]
 
-    def choice(self) -> Compute:
+    def choice(self) -> "Compute":
         """The same for the engine. The value of an environment variable is ignored if it contradicts the command line."""
         from convcli.engine import Compute
 
@@ -159,7 +157,7 @@ class OperationOptions(NamedTuple):
     linear: bool = False
     alpha: str = "auto"
 
-    def operation(self, spec: ConvSpec, compute: Compute) -> Operation:
+    def operation(self, spec: ConvSpec, compute: "Compute") -> "Operation":
         """The operation, with kernels that are built or weights that are read.
 
         Raises
@@ -180,7 +178,7 @@ class OperationOptions(NamedTuple):
     def _cut(self) -> tuple[str, ...]:
         """A hint that the shell may have taken the further rows of a kernel, because nothing follows it on the command line."""
         last = self.kernels[-1] if self.kernels else ""
-        one_row = re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
+        one_row = "," in last and re.fullmatch(r"[-+\d./]+(,[-+\d./]+){2,}", last)
         if not one_row or not self.words or not self.words[-1].endswith(last):
             return ()
         quoted = param("kernel", f"'{last};…'")
@@ -227,12 +225,12 @@ class WritingOptions(NamedTuple):
         return WIDTH
 
     @property
-    def _blocks(self) -> InBlocks:
+    def _blocks(self) -> "InBlocks":
         from convcli.runs.single import InBlocks
 
         return InBlocks(self.memory, self.pyramid, self.skip_existing, self.on)
 
-    def rules(self, operation: Operation) -> Rules:
+    def rules(self, operation: "Operation") -> "Rules":
         """How results are named, and what they may replace."""
         from convcli.runs.outputs import Rules
 
@@ -240,7 +238,7 @@ class WritingOptions(NamedTuple):
             self.output, operation.label, self.overwrite, self.in_place, operation.files, self.format_, self.skip_existing
         )  # fmt: skip
 
-    def writing(self, reading: ReadingOptions) -> Writing:
+    def writing(self, reading: ReadingOptions) -> "Writing":
         """The same for a run, with how images are read."""
         from convcli.images import Settings
         from convcli.runs.single import Writing

@@ -8,10 +8,7 @@ The formulas are those of Dumoulin and Visin, "A guide to convolution arithmetic
 dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and ``torch.nn.ConvTranspose2d``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 ZERO = -1
@@ -44,7 +41,7 @@ class Pads(NamedTuple):
     right: int
 
     @classmethod
-    def of(cls, numbers: Sequence[int]) -> Pads:
+    def of(cls, numbers: Sequence[int]) -> "Pads":
         """Pads from one number, from two (rows and columns), or from four."""
         return cls(*numbers) if len(numbers) == 4 else cls(numbers[0], numbers[0], numbers[-1], numbers[-1])
 
@@ -142,8 +139,7 @@ class AxisGeometry(NamedTuple):
         return self.k, self.s, self.d, self.before, self.after
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """A convolution with every size and padding resolved to integers.
 
     The direct operation adds `pads` to the input. The transposed operation crops its full result by them, and
@@ -187,7 +183,7 @@ class Geometry:
         return Pads(*(max(0, pad) for pad in pads))
 
     @property
-    def extended(self) -> Geometry:
+    def extended(self) -> "Geometry":
         """The transposed operation that gives the same result of an input to which the pixels of `reach` are added."""
         reach, sides, pads, rests = self.reach, [], [], []
         for axis in (0, 1):
@@ -197,7 +193,7 @@ class Geometry:
             sides.append(side)
             pads += [first, max(0, end)]
             rests.append(max(0, -end))
-        return replace(self, input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
+        return self._replace(input=Size(*sides), pads=Pads(*pads), output_padding=Pair(*rests), padding_mode="zeros")
 
     def indices(self, axis: int) -> list[int]:
         """Border index map of the rows (axis 0) or columns (1) that are read (see `border_indices`)."""

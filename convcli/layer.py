@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.convspec import ConvSpec, bias_misfit
 from convcli.errors import ConvError, GeometryError, KernelError, param
 from convcli.geometry import Size
 from convcli.windows import Array
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Layer:
     """The weights and the bias of an operation."""
 

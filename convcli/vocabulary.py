@@ -1,7 +1,5 @@
 """The words that the command line, the code, the JSON and the docs share. Each list is only here. Standard library only."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 OPS = ("corr", "conv")

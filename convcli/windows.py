@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import Size
 
-Array = NDArray[Any]
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 """An array of any dtype."""
 
 WHOLE = slice(None)

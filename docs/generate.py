@@ -140,7 +140,7 @@ def benchmarks() -> str:
         (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
         for name in ("RESULTS", "MANY", "ENCODERS", "REGRET")
     )
-    parts = [f"### One image\n\n{results}", f"### Many images\n\n{many}", f"### PNG encoders\n\n{encoders}"]
+    parts = [f"### One image\n\n{results}", f"### Many images\n\n{many}", f"### Encoders\n\n{encoders}"]
     thousand = ROOT / "benchmarks" / "THOUSAND.md"
     if thousand.exists():  # it takes minutes
         commands = thousand.read_text(encoding="utf-8").split("\n", 1)[1].strip()

@@ -153,7 +153,7 @@ def test_a_context_of_a_batch_ends_with_its_command() -> None:
 def test_signals_are_handled_by_the_program_alone(folder: Path) -> None:
     code = (
         "import signal\nfrom convcli import commandline\n"
-        "with commandline.entered(signals=True):\n"
+        "with commandline.entered(program=True):\n"
         "    assert callable(signal.getsignal(signal.SIGTERM))\n"
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
     )
@@ -163,7 +163,7 @@ def test_signals_are_handled_by_the_program_alone(folder: Path) -> None:
 def test_a_signal_whose_exception_is_lost_still_says_so(folder: Path) -> None:
     code = (
         "import os, signal\nfrom contextlib import suppress\nfrom convcli import commandline\n"
-        "with commandline.entered(signals=True):\n"
+        "with commandline.entered(program=True):\n"
         "    with suppress(SystemExit):\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
     )

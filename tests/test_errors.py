@@ -2,7 +2,9 @@
 
 import pickle
 
-from convcli.errors import GeometryError, ImageError, param
+import pytest
+
+from convcli.errors import ConvError, GeometryError, ImageError, param
 
 ERROR = GeometryError(
     "groups 3", "does not divide the 4 input channels", f"use {param('groups', '2')} or no {param('padding_mode')}"
@@ -32,3 +34,18 @@ def test_what_is_put_before_an_error_keeps_its_parts() -> None:
     found = ERROR.within("layer 3 'conv:g3': ")
     assert (type(found), found.rule, found.remedy) == (GeometryError, ERROR.rule, ERROR.remedy)
     assert found.text == "layer 3 'conv:g3': " + ERROR.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input 'https://me:secret@h/k?sig=secret' is bad", "input 'https://h/k?…' is bad"),
+        ("input 'https://h/a b.png?sig=secret' and 'x?'", "input 'https://h/a b.png?…' and 'x?'"),
+        ("https://h/k?sig=secret is bad", "https://h/k?… is bad"),
+        ("output 'a?b' exists; see tcp://host:8786", "output 'a?b' exists; see tcp://host:8786"),
+        ("'az://box@host/k?sv=secret'", "'az://box@host/k?…'"),
+    ],
+)
+def test_no_text_has_secrets_of_addresses(text: str, said: str) -> None:
+    assert ConvError(text).text == str(ConvError(text)) == said
+    assert ConvError("x", "is", text, text).text == f"x is: {said}; {said}"

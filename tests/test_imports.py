@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from support.cli import ROOT, environment
-from support.imports import PROGRAM, loaded, loaded_by
+from support.imports import PROGRAM, at_the_end, loaded, loaded_by, modules_after, modules_of
 from support.pictures import write
 
 PACKAGE = ROOT / "convcli"
@@ -42,25 +42,91 @@ def test_a_small_png_loads_the_reader_of_png_alone(folder: Path) -> None:
     assert loaded(code, folder) == {"numpy"}
 
 
-@pytest.mark.parametrize(("size", "most"), [((98, 148), 72), ((1500, 2000), 80)])
+@pytest.mark.parametrize(("size", "most"), [((98, 148), 72), ((1500, 2000), 81)])
 def test_a_filter_loads_the_modules_that_it_uses(size: tuple[int, int], most: int, tmp_path: Path) -> None:
-    """Fewer than 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy, and
-    asks whether torch is installed."""
+    """About 80 of ours, from the start of the program: every one takes its time. A large picture weighs every strategy, asks
+    whether torch is installed, and is inflated on a thread."""
     write(tmp_path / "img.png", np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8))
+    found = modules_of("apply img.png -k sobel -o out.png -q", tmp_path)
+    ours = [name for name in found if name.partition(".")[0] == "convcli"]
+    assert {"convcli.__main__", "convcli.images.writing.png", "convcli.backends.numpy.strategies.taps"} <= set(ours)
+    assert len(ours) <= most, (len(ours), sorted(ours))
+
+
+def test_a_jpeg_loads_no_other_plugins_of_pillow(tmp_path: Path) -> None:
+    write(tmp_path / "img.jpg", np.zeros((3, 40, 50), np.uint8))
     code = (
-        "import os, sys\ndef end(code):\n"
-        "    ours = [name for name in sys.modules if name.partition('.')[0] == 'convcli']\n"
-        "    sys.stderr.write(' '.join(ours))\n    sys.stderr.flush()\n    end_now(code)\n"
-        "end_now, os._exit = os._exit, end\n"
-        "sys.argv = 'convcli apply img.png -k sobel -o out.png -q'.split()\n"
-        "from convcli.__main__ import main\nmain()"
+        "import os, sys\nos._exit = lambda code: None\n"
+        "sys.argv = 'convcli apply img.jpg -k box -o out.jpg -q'.split()\n"
+        "from convcli.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(*(name for name in sys.modules if name.endswith('ImagePlugin')), file=sys.stderr)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
     )
-    ours = ended.stderr.splitlines()[-1].split()
-    assert {"convcli.__main__", "convcli.images.writing.png", "convcli.backends.numpy.strategies.taps"} <= set(ours)
-    assert len(ours) <= most, (len(ours), sorted(ours))
+    assert ended.stderr.split() == ["PIL.JpegImagePlugin"]
+
+
+SLOW = """
+asyncio bz2 calendar csv ctypes datetime decimal difflib email fnmatch fractions getpass glob hashlib html http
+inspect ipaddress json locale logging lzma mmap multiprocessing pathlib pickle platform random secrets selectors shlex
+shutil socket ssl statistics string subprocess tarfile tempfile textwrap traceback unicodedata urllib uuid xml zipfile
+importlib.metadata importlib.resources numpy numpy.fft numpy.ma numpy.polynomial numpy.random numpy.testing
+numpy.typing rich tifffile PIL.ImageDraw PIL.ImageFont PIL.JpegImagePlugin PIL.TiffImagePlugin PIL.features
+"""
+"""Modules that take a part of a millisecond or more, and that few commands need."""
+
+CLICK, NUMPY, PILLOW = "import click", "import click, numpy", "import click, numpy, PIL.Image, PIL.PngImagePlugin"
+
+
+@pytest.mark.parametrize(
+    ("line", "packages", "needed"),
+    [
+        ("shape --hin 32 --k 3 --s 2 -q", CLICK, ""),
+        ("shape --hin 32 --k 3 --s 2", CLICK, ""),
+        ("shape --hin 32 --layers conv:k3,s2 -q", CLICK, "fractions decimal"),  # what a resized picture sees
+        ("batch list.txt", CLICK, "shlex ctypes"),  # lines are read as a shell does, and memory is freed after each
+        ("kernel sobel -q", NUMPY, "fractions decimal"),  # kernels are shown as fractions
+        ("kernel gaussian:2", NUMPY, "fractions decimal"),
+        ("kernel gaussian:2 -o values.csv", NUMPY, "fractions decimal"),
+        ("apply img.png -k sharpen -o out.png -q", PILLOW, ""),
+        ("apply img.png -k sobel -o out.png", PILLOW, ""),
+        ("apply img.png -k gaussian:1 -p same --linear -o out.ppm -q", PILLOW, ""),
+        ("transpose img.png -k bilinear:2 -s 2 -p 1 -o out.png -q", PILLOW, ""),
+        (
+            "explain img.png -k sobel --at 3,3",
+            PILLOW,
+            "glob fnmatch shlex",
+        ),  # errors about images have patterns and quotes
+    ],
+)
+def test_a_command_loads_no_slow_module_that_it_does_not_need(
+    line: str, packages: str, needed: str, folder: Path, tmp_path: Path
+) -> None:
+    """Of the standard library and of other packages, beyond what click, NumPy and Pillow load themselves."""
+    (tmp_path / "list.txt").write_text("shape --hin 9 --k 3 -q\n")
+    (tmp_path / "img.png").write_bytes((folder / "img.png").read_bytes())
+    found = modules_of(line, tmp_path)
+    assert "convcli.cli" in found
+    slow = set(SLOW.split()) - modules_after(packages)
+    assert slow & found <= set(needed.split())
+
+
+FIELDS = """' '.join(
+    f"{kind.__module__}.{kind.__name__}.{name}"
+    for module in [*sys.modules.values()] if module.__name__.startswith("convcli")
+    for kind in [*vars(module).values()]
+    if isinstance(kind, type) and hasattr(kind, "_fields") and kind.__module__ == module.__name__
+    for name, written in vars(kind)["__annotations__"].items() if type(written).__name__ == "ForwardRef"
+)"""
+"""The fields of named tuples whose type was written as text."""
+
+
+def test_few_types_of_fields_are_compiled_at_the_start(folder: Path) -> None:
+    """`typing.NamedTuple` compiles each type that is written as text, also because of ``from __future__ import annotations``."""
+    found = at_the_end("apply img.png -k sharpen -o fields.png -q", FIELDS, folder).split()
+    assert len(found) <= 12, found
 
 
 @pytest.mark.parametrize(

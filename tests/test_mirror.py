@@ -77,6 +77,7 @@ THEMES = {
         "memory": "the memory of one image",
         "output_format": "--format for folders and templates",
         "soak": "very many files on a cluster whose workers are killed",
+        "buckets": "a server of S3 that fails, is slow, or never answers",
         "remote": "pictures behind addresses, and Zarrs",
     },
     "translate": {

@@ -145,7 +145,7 @@ def test_every_parameter_in_a_text_is_an_option_of_a_command(path: Path) -> None
 
 
 def test_every_parameter_in_a_kernel_s_description_too() -> None:
-    found = [match[1] for recipe in REGISTRY.values() for match in PARAMETER.finditer(recipe.about)]
+    found = [match[1] for recipe in REGISTRY.values() for match in re.finditer(PARAMETER, recipe.about)]
     assert "bias" in found
     assert {as_options(param(name)) for name in found} <= OPTIONS
 

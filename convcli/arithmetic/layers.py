@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from convcli.arithmetic import words
 from convcli.arithmetic.kinds import MOST, Layer
 from convcli.errors import PARAMETER, ConvError, GeometryError, one_line
 from convcli.system import bounded
+from convcli.system.names import ending_of
 
 KEYS = {
     "kernel_size": "k", "stride": "s", "padding": "p", "dilation": "d", "output_padding": "op2", "channels": "c",
@@ -79,7 +79,7 @@ def in_settings(error: ConvError) -> ConvError:
     def setting(found: re.Match[str]) -> str:
         return KEYS[found[1]] + (found[2] or "") if found[1] in KEYS else found[0]
 
-    return type(error)(*(PARAMETER.sub(setting, part) for part in error.args))
+    return type(error)(*(re.sub(PARAMETER, setting, part) for part in error.args))
 
 
 def from_document(document: Any) -> Layers:
@@ -113,7 +113,7 @@ def load(source: str) -> Layers:
     GeometryError
         The file cannot be read or has another format, or a layer is wrong.
     """
-    ending = Path(source).suffix.lower()
+    ending = ending_of(source)
     file = ending in (".json", ".toml", ".txt") and ":" not in source.split("/")[-1] and "(" not in source
     if not file and source != "-" and not source.startswith("/dev/fd/"):
         return _parsed(source)

@@ -3,8 +3,6 @@
 Standard library only. Everything is computed by formulas, so that sizes of millions cost nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple

@@ -62,7 +62,7 @@ def _strided(layer: Layer, last: Node, place: tuple[int, Pair]) -> Node:
     spec = _towards(layer, last.size) if layer.size else layer.spec
     geometry = spec.resolve(last.size, layer.kernel)
     if layer.ceil:
-        geometry = replace(geometry, output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
+        geometry = geometry._replace(output=Size(*(_ceiled(geometry, axis) for axis in (0, 1))))
     _check_size(geometry.output)
     if layer.kind == "pad" and layer.mode in ("reflect", "circular"):
         _check_border(layer, geometry)

@@ -1,7 +1,5 @@
 """The facts behind ``convcli shape``: a geometry, its formulas with numbers, and the opposite operation. Standard library only."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from convcli.geometry import AxisGeometry, Geometry, direct_size, inputs_sharing, transposed_size

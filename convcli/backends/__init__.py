@@ -3,8 +3,6 @@
 Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib import import_module
 from math import floor, log2

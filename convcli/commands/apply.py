@@ -1,7 +1,5 @@
 """``convcli apply``: convolve or correlate images. `run` is what it shares with `transpose`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -180,7 +178,7 @@ def _check_stdout(writing: folding.WritingOptions) -> None:
     outputs.check_closed()
 
 
-def _follow(batch: Batch | Portions, told: Reporter, found: Inputs, count: int, stream: Stream | None) -> None:
+def _follow(batch: "Batch | Portions", told: "Reporter", found: "Inputs", count: int, stream: "Stream | None") -> None:
     """Report images as they are finished, in the order of the inputs; of very many, as far as few results have to wait for that."""
     waiting: dict[int, Outcome] = {}
     following = 0

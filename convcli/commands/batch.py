@@ -101,7 +101,8 @@ def batch(asked: BatchOptions) -> None:
     )
     if asked.commands == STDIO and sys.stdin.isatty():
         report.note("write a command on each line, as in 'shape --hin 32 --k 3'; Ctrl-D ends")
-    memory.settle()
+    if current().program:
+        memory.settle()
     seen = failed = 0
     bug: Exception | None = None
     for line in _lines(asked.commands):

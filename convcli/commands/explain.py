@@ -1,7 +1,5 @@
 """``convcli explain``: the sum behind one pixel, or the outputs behind one input."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -126,7 +124,7 @@ def explain(asked: ExplainOptions) -> None:
         _show(touched.touched(_chosen(fitted, asked), asked.input_at, asked.channel or 0), asked)
 
 
-def _chosen(fitted: Subject, asked: ExplainOptions) -> Subject:
+def _chosen(fitted: "Subject", asked: ExplainOptions) -> "Subject":
     """The subject, with a note if one of several colours is explained that nobody asked for."""
     first = fitted.input_name(0)
     if asked.channel is not None or fitted.layer.inputs == 1 or not first.endswith(")") or asked.operation.weights:
@@ -135,7 +133,7 @@ def _chosen(fitted: Subject, asked: ExplainOptions) -> Subject:
     return fitted._replace(notes=(*fitted.notes, note))
 
 
-def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
+def _show(answer: "Pixel | Touched", asked: ExplainOptions) -> None:
     """Draw the answer if the user asks for it, and print it."""
     from convcli.presenters import explained
 
@@ -152,7 +150,7 @@ def _show(answer: Pixel | Touched, asked: ExplainOptions) -> None:
         report.block(block)
 
 
-def _draw(answer: Pixel | Touched, output: str, theme: str) -> str:
+def _draw(answer: "Pixel | Touched", output: str, theme: str) -> str:
     """Draw the figure. Returns the name of its file."""
     from convcli.drawing.colors import PALETTES
     from convcli.explanation import illustration
@@ -170,7 +168,7 @@ def _draw(answer: Pixel | Touched, output: str, theme: str) -> str:
     return target
 
 
-def _translate(fitted: Subject, tool: str, as_json: bool) -> None:
+def _translate(fitted: "Subject", tool: str, as_json: bool) -> None:
     """Print the operation as a script for another tool."""
     from convcli.images import row_of
     from convcli.translate import Request, translate

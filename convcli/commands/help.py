@@ -1,7 +1,5 @@
 """What a command says of itself: ``-h`` on one screen, ``--help`` in full, and what a shell's completion shows."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterable
@@ -73,8 +71,16 @@ _HELP = [
 ]
 
 
-_ODD, _OPTION = re.compile("-[A-Za-z][A-Za-z=-]"), re.compile("--?[A-Za-z]")
+_ODD, _OPTION = "-[A-Za-z][A-Za-z=-]", "--?[A-Za-z]"
 """Words that may be options with too few dashes, and options that may be in the place of a value."""
+
+
+def _is_odd(in_place_of_value: bool, word: str) -> bool:
+    """Whether a word is one of those. Patterns are not asked about usual words: it takes time to compile them."""
+    if not word.startswith("-"):
+        return False
+    odd = len(word) > 2 and word[1] != "-" and re.match(_ODD, word)
+    return bool(odd or (in_place_of_value and re.match(_OPTION, word)))
 
 
 class Documented(click.Command):
@@ -104,7 +110,7 @@ class Documented(click.Command):
         """Parse. Every error knows the command, so that it can name its help."""
         try:
             takes = {name for param in self.params if not getattr(param, "is_flag", True) for name in param.opts}
-            if any(_ODD.match(word) or (last in takes and _OPTION.match(word)) for last, word in pairwise(("", *args))):
+            if any(_is_odd(last in takes, word) for last, word in pairwise(("", *args))):
                 from convcli.commands import dashes
 
                 dashes.check(self, ctx.info_name or "", args, takes)
@@ -181,7 +187,7 @@ class Documented(click.Command):
         spellings = {spelling for param in self.params for spelling in param.opts}
         return [page for page, spelling in PAGES.items() if spelling in spellings]
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """What may follow. Options are in the order of the help, with their groups."""
         known = {name: param for params in self.groups().values() for param in params for name in param.opts}
         order = list(known)

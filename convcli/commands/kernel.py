@@ -1,7 +1,5 @@
 """``convcli kernel``: what a kernel is and does, the list of the named ones, and the filters in a file of weights."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import click

@@ -12,8 +12,7 @@ from convcli.drawing.colors import PALETTES
 from convcli.errors import ConvError, KernelError
 from convcli.folding import ReportingOptions
 from convcli.images.formats import FIGURES
-from convcli.kernels import export, filter_sheet, kernel_figure, parse
-from convcli.kernels import weights as weights_
+from convcli.kernels import export, kernel_figure, parse
 from convcli.kernels.analysis import Analysis, analyse
 from convcli.kernels.divisors import divided
 from convcli.kernels.named import REGISTRY
@@ -94,6 +93,9 @@ def kernels(specs: Sequence[str], asked: KernelOptions, form: str, divisor: floa
 
 def weights(source: str, asked: KernelOptions, form: str) -> None:
     """The tensors in a file. If a key names one, or if there is only one, also its filters."""
+    from convcli.kernels import filter_sheet  # kernels need neither
+    from convcli.kernels import weights as weights_
+
     output, as_json, quiet = asked.output or "", asked.reporting.as_json, asked.reporting.quiet
     palette, (path, key) = PALETTES[asked.theme], weights_.split(source)
     found = weights_.stored(path, key)

@@ -1,7 +1,5 @@
 """``convcli shape``: the size arithmetic, without pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Words of other tools for our commands and options."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, is_there
 
 if TYPE_CHECKING:
     from convcli.folding import OperationOptions
@@ -63,11 +61,11 @@ def command_for(word: str, rest: Sequence[str], commands: Collection[str]) -> st
     return f"convcli apply IMAGE -k {word}" if rest and is_kernel(word) else ""
 
 
-def check_images(images: Sequence[str], operation: OperationOptions, output: str | None = None) -> None:
+def check_images(images: Sequence[str], operation: "OperationOptions", output: str | None = None) -> None:
     """Raise an ImageError for words in the place of images that are not files: patterns, parts of options, the output."""
     kernels, weights, typed = operation.kernels, operation.weights, operation.words
     for number, word in enumerate(images, 1):
-        if word == STDIO or os.path.lexists(word):
+        if word == STDIO or is_there(word):
             continue
         if "--" in typed and word.startswith("-"):
             raise ImageError(f"input '{word}'", "is after --, and not a file", "write options before the --")
@@ -78,7 +76,7 @@ def check_images(images: Sequence[str], operation: OperationOptions, output: str
             rule = "is a pattern that the shell did not replace" if matches else "is a pattern that matches no file"
             remedy = "write it without quotes" if matches else "use the names of images, or their folder"
             raise ImageError(f"input '{word}'", rule, remedy)
-        inputs = [one for one in images if one == STDIO or os.path.lexists(one)]
+        inputs = [one for one in images if one == STDIO or is_there(one)]
         if (
             output is None
             and number == len(images) > 1

@@ -4,8 +4,6 @@ The hues are those of Okabe and Ito, "Color Universal Design" (2008). Hue is nev
 lightness, in their outline or in their text.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from convcli.vocabulary import THEMES

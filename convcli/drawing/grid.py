@@ -1,7 +1,5 @@
 """Grids of cells with numbers in them. Standard library only."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from math import floor, log10

@@ -1,7 +1,5 @@
 """Heat maps of kernels and of their frequency responses: as rows of colours, and as a figure. Standard library only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

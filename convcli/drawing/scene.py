@@ -4,8 +4,6 @@ Lengths are in pixels of the figure. x goes to the right and y downwards from th
 Texts are monospaced, so that their width is known without a font: see `text_width`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -84,7 +82,7 @@ class Scene(NamedTuple):
     shapes: tuple[Shape, ...]
     title: str = ""
 
-    def plus(self, shapes: Iterable[Shape]) -> Scene:
+    def plus(self, shapes: Iterable[Shape]) -> "Scene":
         """The same page with more shapes on top."""
         return self._replace(shapes=(*self.shapes, *shapes))
 

@@ -1,7 +1,5 @@
 """Contact sheets: small pictures with labels in a grid. Standard library only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 from typing import NamedTuple

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from itertools import groupby
-from xml.sax.saxutils import escape
 
 from convcli.drawing.scene import CAP, Colors, Line, Pixels, Rect, Scene, Shape, Text, text_width
 
@@ -20,7 +20,7 @@ def render(scene: Scene) -> str:
     box = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     head = f'<svg {spaces} {size} {box} role="img" font-family="{FONT}">'
-    title = [f"<title>{escape(scene.title)}</title>"] if scene.title else []
+    title = [f"<title>{escape(scene.title, quote=False)}</title>"] if scene.title else []
     page = f'<rect width="100%" height="100%" fill="{scene.background}"/>'
     return "\n".join([head, *title, page, *(element(shape) for shape in scene.shapes), "</svg>", ""])
 
@@ -33,9 +33,10 @@ def element(shape: Shape) -> str:
         baseline = shape.y + CAP * shape.size / 2
         bold = ' font-weight="bold"' if shape.bold else ""
         width = _number(text_width(shape.text, shape.size))  # the width stays right with another font
+        text = escape(shape.text, quote=False)
         return (
             f'<text x="{_number(shape.left)}" y="{_number(baseline)}" font-size="{_number(shape.size)}" fill="{shape.color}"'
-            f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escape(shape.text)}</text>'
+            f'{bold} textLength="{width}" lengthAdjust="spacingAndGlyphs" xml:space="preserve">{text}</text>'
         )
     if isinstance(shape, Pixels):
         return _pixels(shape)

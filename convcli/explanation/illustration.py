@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from convcli.explanation.pixel import Pixel
 from convcli.explanation.subject import Subject
 from convcli.explanation.touched import Touched
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, PIXEL, Point, Window
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, name_of
 
 _LINE, _TITLE = 20.0, 17.0
 _MOST_WINDOWS = 3
@@ -37,7 +36,7 @@ class _Page:
 
     def __init__(self, title: str, subject: Subject, palette: Palette) -> None:
         self.title, self.palette = title, palette
-        source = "" if subject.source == STDIO else f"{Path(subject.source).name}; "
+        source = "" if subject.source == STDIO else f"{name_of(subject.source)}; "
         under = f"{source}{subject.operation.written}, {subject.geometry.kernel}; {phrases.flip(subject)}"
         self.shapes: list[Shape] = [
             Text(MARGIN, MARGIN + 8, title, _TITLE, palette.ink, bold=True),

@@ -1,7 +1,5 @@
 """An explanation of one output pixel: its sums, how they are combined, and what is written."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

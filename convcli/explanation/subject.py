@@ -1,24 +1,21 @@
 """The subject of an explanation: an operation fitted to a picture exactly as `apply` and `transpose` fit it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli import images
 from convcli.engine import Compute
-from convcli.errors import ConvError, GeometryError, ImageError, param
+from convcli.errors import ConvError, GeometryError, ImageError, param, shown
 from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.images.formats import TENSOR
 from convcli.layer import Layer
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, ending_of
+from convcli.windows import Array
 
 _COLOURS = {"gray": ("gray",), "rgb": ("red", "green", "blue"), "cmyk": ("cyan", "magenta", "yellow", "black")}
 
@@ -37,9 +34,8 @@ class Subject(NamedTuple):
     picture: Picture
     operation: Operation  # with a float64 computation
     ready: pipeline.Prepared  # fitted to the picture, or to one image of a batch, and how the result would be stored
-    image: NDArray[
-        np.generic
-    ]  # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
+    # ``(C_in, H, W)``: what the kernel reads. If alpha is filtered, it is one of the channels.
+    image: Array
     geometry: Geometry
     layer: Layer  # the weights, in float64
     item: int = 0  # which image of a batch it is
@@ -117,7 +113,9 @@ def load(
     operation = operation._replace(compute=Compute(dtype="float64"))
     notes = (*operation.notes, *picture.notes)
     one = replace(picture, colour=picture.colour[item : item + 1]) if batch else picture
-    target = source if source == STDIO or Path(source).suffix else f"{source}.png"
+    source = shown(source)
+    target = source.removesuffix("?…")
+    target = target if target == STDIO or ending_of(target) else f"{target}.png"
     try:
         name = images.format_of(target, container, picture.metadata.format)
         ready = pipeline.prepare(replace(one, full_scale=images.white_of(one, name)), operation, name, policy)

@@ -1,7 +1,5 @@
 """The inverse question: which outputs an input pixel reaches, through which taps and with what weight."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from convcli.errors import GeometryError, param

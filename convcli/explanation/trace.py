@@ -8,18 +8,18 @@ there. It is the same as a direct sum over the image with s - 1 zeros between it
 No backend is called here.
 """
 
-from __future__ import annotations
-
 from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Geometry, source_at
 from convcli.layer import Layer
 
-Matrix = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Matrix = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 Point = tuple[int, int]
 """A row and a column."""
@@ -134,7 +134,7 @@ class Window(NamedTuple):
         return float(self.matrices[2].sum())
 
 
-def trace(image: NDArray[np.generic], layer: Layer, geometry: Geometry, filter_: int, at: Point) -> Trace:
+def trace(image: "NDArray[np.generic]", layer: Layer, geometry: Geometry, filter_: int, at: Point) -> Trace:
     """Work out one of the layer's outputs, at the row and column `at`, of an image ``(C_in, H, W)`` of any real dtype."""
     channels = layer.inputs // layer.groups
     group, place = divmod(filter_, layer.outputs // layer.groups)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from convcli.images.formats import format_of, row_of
     from convcli.images.light import gamma_of
-    from convcli.images.picture import ImageFile, Metadata, Picture, Timing
+    from convcli.images.opened_file import ImageFile
+    from convcli.images.picture import Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
     from convcli.images.writing import Settings, frames_kept, save, save_frames
     from convcli.images.writing.storage import Storage, check_policy, storage_for, white_of
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "formats": "format_of row_of",
     "light": "gamma_of",
-    "picture": "ImageFile Metadata Picture Timing",
+    "opened_file": "ImageFile",
+    "picture": "Metadata Picture Timing",
     "reading": "left_out load opened",
     "writing": "Settings frames_kept save save_frames",
     "writing.storage": "Storage check_policy storage_for white_of",

@@ -4,13 +4,10 @@ To add a format, add a row, and a module that reads or writes it if Pillow does 
 for a name that the table does not have.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
@@ -39,6 +36,7 @@ class Format(NamedTuple):
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
     blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
+    pyramid: bool = False  # whether that can add smaller copies of a picture
     windows: str = ""  # the class in `convcli.images.reading.windows` that reads windows of them, with its module
     refusal: str = ""  # why files are not read: the rule of the error
     # what opens these files in Pillow, ``MODULE.NAME``; given if other plugins need not be tried first
@@ -110,7 +108,7 @@ ROWS = {row.name: row for row in (
     Format("AVIF", header="boxes.avif", feature="avif", largest=65536, keeps=_whole("exif", "xmp", "icc_profile"),
            lossy_read=True, lossy_written=True, quality=True, encoder_bytes=29),
     Format("TIFF", (".tif", ".tiff"), heads=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), reader="tiff_file", writer="tiff",
-           windows="tiff_tiles.File", blocks="bigtiff",
+           windows="tiff_tiles.File", blocks="bigtiff", pyramid=True,
            bits=16, real=True, cmyk=True, bands=True, pages=True, compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
@@ -120,8 +118,8 @@ ROWS = {row.name: row for row in (
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
            sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
            windows="plain_values.NetpbmFile", blocks="flat"),
-    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", package="zarr", bits=16, real=True, cmyk=True, bands=True,
-           keeps=_whole("dpi", "resolution")),
+    Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", pyramid=True, package="zarr", bits=16, real=True, cmyk=True,
+           bands=True, keeps=_whole("dpi", "resolution")),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
            alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),
@@ -224,10 +222,10 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
     source : str, optional
         The format of the input, which is the default for a stream.
     """
-    if wanted is None and names.is_stream(target) and not Path(target).suffix:
+    if wanted is None and names.is_stream(target) and not names.ending_of(target):
         name = row_of(source).written_as or source
         return name if name is not None and _written(name) else "PNG"
-    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else Path(target).suffix.lower()
+    ending = f".{wanted.lower().lstrip('.')}" if wanted is not None else names.ending_of(target)
     row = _row_of_ending(ending)
     if row is None or ending in row.refused_endings or not _written(row.name):
         which = f"ends in '{ending}', which" if ending else "has no ending such as .png and"
@@ -240,7 +238,7 @@ def format_of(target: str, wanted: str | None, source: str | None) -> str:
 
 def has_image_name(name: str) -> bool:
     """Whether the name of a file has an ending of images that can be read, or of .npy tensors."""
-    ending = Path(name).suffix.lower()
+    ending = names.ending_of(name)
     if not ending or ending in ENDINGS:
         return bool(ending)
     row = _row_of_ending(ending)

@@ -1,6 +1,6 @@
 """Files are opened safely here: limits of pixels and memory, one kind of error, and no change of Pillow's settings.
 
-Pillow's settings belong to the whole process: only the command line changes them.
+Pillow's settings belong to the whole process: only the command line changes them. NumPy is not imported before it is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -21,6 +21,9 @@ from convcli.system import memory
 from convcli.system.context import Context, current, silent
 from convcli.system.files import OPEN_FILES, refusal
 from convcli.vocabulary import MOST_PIXELS
+
+if TYPE_CHECKING:
+    from convcli.pointwise import Array
 
 MAX_PIXELS = 178_956_970
 """The default limit of pixels. Pillow itself refuses more than this: twice its own setting."""
@@ -35,9 +38,10 @@ _QUIET = ("PIL", "tifffile")
 def settle(limit: int = MAX_PIXELS) -> None:
     """Set Pillow's limit of pixels, silence its warnings, and silence loggers, if the context owns the process.
 
-    Leaving the context undoes it. Without such a context nothing is changed: `opened` ignores Pillow's limit, and warnings and
-    log messages go where the caller sends them. Some of Pillow's plugins check Pillow's own limit. So it is raised if `limit`
-    is higher, but never lowered: Pillow also compares the size of letters with it.
+    Leaving the context undoes it, but for what `convcli.system.memory.keep_arrays` sets, which is called first. Without such a
+    context nothing is changed: `opened` ignores Pillow's limit, and warnings and log messages go where the caller sends them.
+    Some of Pillow's plugins check Pillow's own limit. So it is raised if `limit` is higher, but never lowered: Pillow also
+    compares the size of letters with it.
     """
     context = current()
     if context.owns_process:
@@ -46,6 +50,8 @@ def settle(limit: int = MAX_PIXELS) -> None:
 
 
 def _settle(context: Context) -> None:
+    if context.program:
+        memory.keep_arrays()
     context.at_end(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     Image.MAX_IMAGE_PIXELS = 0
     warnings.filterwarnings("ignore", module=r"(PIL|astropy)\b")  # about large sizes, and about odd metadata
@@ -130,6 +136,37 @@ def recognised(stream: BinaryIO) -> bool:
             return True
         return True
     return False
+
+
+BAND_PIXELS = 1 << 17
+"""How many pixels are converted at a time: few enough for the C library to use the same memory for every band. New memory from
+the system takes several times as long as the conversion."""
+
+
+def array_of(image: Image.Image, mode: str | None = None) -> Array:
+    """An image as an array ``(H, W)`` or ``(H, W, C)`` in `mode` (by default its own), with the dtype of the mode.
+
+    It may be read-only. A large image is converted and copied in bands, because `numpy.asarray` needs memory for another copy.
+    """
+    import numpy as np
+
+    source: Any = image
+    source.load()
+    width, height = image.size
+    rows = max(1, BAND_PIXELS // max(1, width))
+
+    def band(start: int, stop: int) -> Array:
+        # not with `crop`, which checks Pillow's limit of pixels
+        part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
+        return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
+
+    if height <= rows:
+        return band(0, height)
+    like = band(0, 1)
+    out = np.empty((height, *like.shape[1:]), like.dtype)
+    for start in range(0, height, rows):
+        out[start : start + rows] = band(start, min(start + rows, height))
+    return out
 
 
 @contextmanager

@@ -1,21 +1,20 @@
-"""A decoded picture: colour and alpha as arrays, and the metadata of its file. And the protocols of an opened file."""
-
-from __future__ import annotations
+"""A decoded picture: colour and alpha as arrays, and the metadata of its file."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from convcli.errors import ImageError, param
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
 
 if TYPE_CHECKING:
-    from convcli.geometry import Size
+    from numpy.typing import NDArray
+
     from convcli.images.directories import Directory
+    from convcli.images.opened_file import Scene
 
 COLOURS = {"gray": 1, "rgb": 3, "cmyk": 4}
 """The number of channels of every colour space."""
@@ -65,10 +64,10 @@ class Metadata(NamedTuple):
     bands: Bands | None = None  # of a TIFF of bands
     rare: str = ""  # the declared type of the samples, if pictures are not written with it: ``int16``
     nodata: float | None = None  # the value of pixels without data
-    resolution: Directory | None = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
+    resolution: "Directory | None" = None  # a TIFF's tags of it, which may be of another unit than inches, or of none
 
     @property
-    def of_other_colours(self) -> Metadata:
+    def of_other_colours(self) -> "Metadata":
         """The same for a result in another colour space: its values are coded as before, but its profile does not fit."""
         return self._replace(icc_profile=None, chunks=tuple(one for one in self.chunks if one[0] != b"cHRM"))
 
@@ -133,31 +132,14 @@ class Described:
         return weights_for(self.channels, linear)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene(Described):
-    """A picture whose pixels are not in memory."""
-
-    colour_shape: tuple[int, ...]  # of the colours, ``(C, H, W)``
-    dtype: np.dtype[Any]  # of the values, as a `Picture` has them
-    has_alpha: bool
-    # the others are those of a `Picture`
-    space: str
-    full_scale: float
-    rank: int = 3
-    real: bool = False
-    assumed: bool = False
-    metadata: Metadata = Metadata()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Picture(Described):
     """A picture in memory."""
 
     # ``(C, H, W)``, or ``(N, C, H, W)`` for a batch from a .npy file. Values as stored: uint8 0–255, uint16 0–65535, or
     # floating point. Decoded images are interleaved in memory: the array is a view.
-    colour: NDArray[np.generic]
-    alpha: NDArray[np.generic] | None  # ``(H, W)``, 0 transparent to `full_scale` opaque
+    colour: "NDArray[np.generic]"
+    alpha: "NDArray[np.generic] | None"  # ``(H, W)``, 0 transparent to `full_scale` opaque
     space: str  # ``gray``, ``rgb``, ``cmyk``, or ``tensor`` for a .npy file and for channels that are not just colours
     full_scale: float  # the value of white: 255, 65535, or 1 for floating-point images whose file does not say
     rank: int = 3  # dimensions of the .npy file it came from; 3 for images
@@ -172,8 +154,10 @@ class Picture(Described):
         return self.colour.shape
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> "Scene":
         """The same without its pixels."""
+        from convcli.images.opened_file import Scene  # few runs need it
+
         known = {name: getattr(self, name) for name in Described.__annotations__}
         return Scene(**known)
 
@@ -187,7 +171,7 @@ class Picture(Described):
         """Whether it has alpha."""
         return self.alpha is not None
 
-    def with_pixels(self, colour: Array, alpha: Array | None) -> Picture:
+    def with_pixels(self, colour: Array, alpha: Array | None) -> "Picture":
         """The same picture with other pixels. The profile is dropped if the colour space changes."""
         space = self.space_of(colour.shape[-3])
         metadata = self.metadata
@@ -195,7 +179,7 @@ class Picture(Described):
             metadata = metadata.of_other_colours
         return replace(self, colour=colour, alpha=alpha, space=space, metadata=metadata)
 
-    def gray(self, double: bool = False) -> NDArray[np.floating]:
+    def gray(self, double: bool = False) -> "NDArray[np.floating]":
         """Gray ``(1, H, W)`` of its encoded colours, in float64 if `double` or if they are float64; see `gray_weights`."""
         kind = "float64" if double or self.colour.dtype == np.float64 else "float32"
         return Lift(kind, self.full_scale, gray=self.gray_weights()).whole(self.colour)
@@ -229,39 +213,3 @@ class Timing(NamedTuple):
     def plays(self) -> int:
         """How often it plays, as in PNG and WebP: 0 means for ever."""
         return 1 if self.loop is None else self.loop
-
-
-class WindowedFile(Protocol):
-    """An opened file whose picture is read window by window."""
-
-    scene: Scene  # what the ordinary reader says of the same file, but for the pixels
-    format: str  # as Pillow names it, ``NPY``, or ``ZARR``
-    chunk: Size  # rows and columns that are decoded together
-    interleaved: bool  # whether `read` gives the channels of a pixel next to each other
-
-    def read(self, rows: slice, columns: slice) -> Array:
-        """The pixels of a window, ``(C, rows, columns)``, alpha as the last channel: the values that a `Picture` has.
-
-        It can be called from several threads at once. Raises `ImageError` if a part of the file is damaged.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
-
-
-class ImageFile(Protocol):
-    """An opened file and its pictures: one, the frames of an animation, or the pages of a document."""
-
-    format: str | None  # as Pillow names it, or ``NPY``
-    frames: int  # how many pictures there are
-    pages: bool  # whether they are pictures that differ in all, rather than the frames of an animation
-    unread: int  # bytes of the file that follow the last picture, which nobody reads
-    others: bool  # whether it has pictures that are not read, such as masks and smaller copies
-
-    def picture(self, number: int = 0) -> Picture:
-        """Decode one of them. Ask for them in order, and for a single one only once."""
-
-    def timing(self) -> Timing | None:
-        """The timing of an animation; None for pages. Decodes all frames."""

@@ -1,4 +1,4 @@
-"""Decode a photograph in a thread, while the rest of the program is still being imported: decoding needs only Pillow.
+"""Decode a photograph in a thread, while the rest of the program is still being imported: decoding needs only Pillow and NumPy.
 
 Only plain pictures are decoded here: JPEG or PNG with 8 bits, gray or RGB, of a usual size. All others, and damaged ones, are
 left to `convcli.images.reading`.
@@ -11,14 +11,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile
 
 from convcli.images.formats import plugin, row_of_head
-from convcli.images.guards import HEAD_BYTES, settle
+from convcli.images.guards import HEAD_BYTES, array_of, settle
 from convcli.system import files, memory
 from convcli.system.context import current
+
+if TYPE_CHECKING:
+    from convcli.pointwise import Array
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 """Which files are decoded here, by their size in bytes and in pixels. A smaller file is decoded fast enough without a thread. A
@@ -28,12 +31,19 @@ BLOCK_BYTES = 8 << 20
 """How much is decoded in one call, which does not take Python's lock. It is enough for most photographs."""
 
 
+class Decoded(NamedTuple):
+    """An image of Pillow, with the metadata of the file, and its pixels."""
+
+    image: Image.Image
+    array: Array
+
+
 class _Begun(NamedTuple):
     """The file, the thread that decodes it, and the picture when it is done."""
 
     version: tuple[int, ...] | None
     thread: Thread
-    done: list[Image.Image]
+    done: list[Decoded]
 
 
 def _begun() -> list[_Begun]:
@@ -50,7 +60,7 @@ def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     settle()
     most, thread = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels), None
     if (stream := _opened(path)) is not None:
-        done: list[Image.Image] = []
+        done: list[Decoded] = []
         begun = _Begun(files.version(stream), Thread(target=_decode, args=(stream, most, done), daemon=True), done)
         try:
             begun.thread.start()
@@ -79,7 +89,7 @@ def _opened(path: str) -> BinaryIO | None:
     return None
 
 
-def take(stream: BinaryIO) -> Image.Image | None:
+def take(stream: BinaryIO) -> Decoded | None:
     """The decoded picture of this file, once; None if its decoding was not started. Waits until it is done."""
     waiting, version = _begun(), files.version(stream)
     if not waiting or version is None:
@@ -91,19 +101,24 @@ def take(stream: BinaryIO) -> Image.Image | None:
     return begun.done.pop() if begun.done else None
 
 
-def _decode(stream: BinaryIO, most: int, done: list[Image.Image]) -> None:
+def _decode(stream: BinaryIO, most: int, done: list[Decoded]) -> None:
     with stream:
         try:
             image = _plain(stream)
             if image is None or image.size[0] * image.size[1] > most:
                 return
-            if memory.refuses(4 * image.size[0] * image.size[1]):
+            if memory.refuses((4 + len(image.getbands())) * image.size[0] * image.size[1]):
                 return
+            if image.format == "PNG":
+                from convcli.images import inflating
+
+                if inflating.suits(image):
+                    inflating.load(image, stream)
             image.decodermaxblock = BLOCK_BYTES
             image.load()
+            done.append(Decoded(image, array_of(image)))
         except Exception:  # Pillow's decoders may raise anything; decoding it again will tell the user
             return
-    done.append(image)
 
 
 def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:

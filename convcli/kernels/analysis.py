@@ -1,7 +1,5 @@
 """The properties of a kernel: its sums, gain, symmetries, rank and frequency response."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

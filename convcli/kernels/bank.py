@@ -1,17 +1,16 @@
 """A `Kernel` is one 2-D array, a `Filter` has the kernels of one SPEC, and a `Bank` makes weights from several SPECs."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from convcli.errors import KernelError, param
 
-Matrix = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Matrix = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
 class Kernel(NamedTuple):
@@ -38,14 +37,20 @@ class Filter(NamedTuple):
     image: bool = False
 
 
-@dataclass(frozen=True)
 class Bank:
-    """The filters of one command, and how their results are combined."""
+    """The filters of one command, and how their results are combined.
 
-    filters: tuple[Filter, ...]  # one for each SPEC that the user gave
-    # one of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. None: each filter is combined by its
-    # own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
-    combine: str | None = None
+    Parameters
+    ----------
+    filters : tuple of Filter
+        One for each SPEC that the user gave.
+    combine : str, optional
+        One of `convcli.vocabulary.COMBINES`, for all kernels of the bank together. By default each filter is combined by its
+        own rule, so that ``sobel`` becomes a magnitude and two plain kernels stay two outputs.
+    """
+
+    def __init__(self, filters: tuple[Filter, ...], combine: str | None = None) -> None:
+        self.filters, self.combine = filters, combine
 
     @property
     def label(self) -> str:
@@ -136,7 +141,7 @@ class Bank:
         return blocks.reshape(channels, count // groups, kh, kw), groups
 
 
-def checked(values: ArrayLike, source: str) -> Matrix:
+def checked(values: "ArrayLike", source: str) -> Matrix:
     """`values` as a finite float64 matrix ``(kh, kw)`` that is not empty. A single row may be 1-D.
 
     Raises `KernelError`, which names the kernel as `source`, if the rows have different lengths, there are no values, or

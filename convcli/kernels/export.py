@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from convcli.kernels.named import safe_label
 from convcli.kernels.rows import DECIMAL
 from convcli.kernels.spec import FILES
 from convcli.system import npy
-from convcli.system.names import STDIO
+from convcli.system.names import STDIO, ending_of, stem_and_ending
 
 FORMATS = tuple(ending.removeprefix(".") for ending in FILES)
 """Endings of the files, which `convcli.kernels.kernel_files` can read. ``txt`` is ImageMagick's notation."""
@@ -36,7 +35,7 @@ def form_of(output: str, wanted: str | None, others: Sequence[str] = ()) -> str:
     if wanted is None and output == STDIO:
         rule = "needs a format"
         raise KernelError(param("output", STDIO), rule, f"add {param('format')} with one of {', '.join(known)}")
-    form = (wanted or Path(output).suffix).lower().lstrip(".")
+    form = (wanted or ending_of(output)).lower().lstrip(".")
     if form not in known:
         what = f"format '{wanted}'" if wanted else f"output '{output}'"
         raise KernelError(what, "is not a format that a kernel can be written in", f"use {', '.join(known)}")
@@ -50,7 +49,7 @@ def targets(names: Sequence[str], output: str) -> list[str]:
     """
     paths = [output.replace("{kernel}", safe_label(name)) for name in names]
     if len(set(paths)) < len(paths):
-        template = "{kernel}" + (Path(output).suffix or ".csv")
+        template = "{kernel}" + (stem_and_ending(output)[1] or ".csv")
         rule = f"is one file for {len(names)} kernels ({', '.join(names)})"
         raise KernelError(f"output '{output}'", rule, f"name one of them, or write {param('output', repr(template))}")
     return paths

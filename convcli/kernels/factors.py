@@ -1,15 +1,15 @@
 """Kernels as sums of terms, each a column times a row. If the values are fractions, the terms are exact."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import fsum, gcd, lcm
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.kernels.bank import Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DENOMINATOR = 10**6
 """The largest common denominator. Values with a larger one are probably not meant as fractions."""
@@ -41,7 +41,7 @@ def common_denominator(values: Matrix) -> int | None:
     A value counts as a fraction if it is the float64 nearest to the fraction, or differs from it by a few roundings.
     """
     common = 1
-    for value in np.unique(np.abs(values)).tolist():
+    for value in sorted({*np.abs(values).ravel().tolist()}):
         fraction = Fraction(value).limit_denominator(DENOMINATOR)
         common = lcm(common, fraction.denominator)
         if common > DENOMINATOR or abs(fraction - Fraction(value)) > Fraction(value) / 2**49:
@@ -69,7 +69,7 @@ def factorise(values: Matrix, denominator: int | None) -> tuple[int | None, tupl
     return len(terms), tuple(_balanced(*term) for term in terms)
 
 
-def _eliminate(rest: NDArray[Any], tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
+def _eliminate(rest: "NDArray[Any]", tolerance: Any, most: int) -> tuple[list[tuple[Any, Any, Any]], bool]:
     """Terms ``column ⊗ row / pivot`` that sum to a matrix, at most `most`, and whether something is left. Overwrites `rest`."""
     terms: list[tuple[Any, Any, Any]] = []
     for _ in range(most):

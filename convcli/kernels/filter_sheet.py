@@ -1,7 +1,5 @@
 """The filters of a layer as pictures, for a contact sheet or a terminal."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -9,21 +9,21 @@ All plain names follow the same rules for signs and scales. If a kernel of the s
 another name here (``pillow-sharpen``, ``log-unit``).
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from math import comb, isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Filter, Kernel, checked
 from convcli.kernels.bank import Matrix as Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Builder = TypeVar("Builder", bound=Callable[..., Matrix | Mapping[str, Matrix]])
 
@@ -260,7 +260,7 @@ def unknown(spec: str) -> KernelError:
     return KernelError(f"kernel '{spec}'", "is not a known name, a matrix literal or a file", remedy)
 
 
-def sum_one(values: NDArray[Any]) -> Matrix:
+def sum_one(values: "NDArray[Any]") -> Matrix:
     """`values` divided by their sum."""
     return np.asarray(values / values.sum(), np.float64)
 
@@ -308,4 +308,5 @@ def number(value: float) -> str:
 
 def safe_label(text: str) -> str:
     """`text` for file names: everything but letters, digits, dots and minus signs is replaced by ``-``."""
-    return re.sub(r"[^0-9A-Za-z.]+", "-", text).strip("-.")[:60] or "kernel"
+    plain = text if text.isascii() and text.isalnum() else re.sub(r"[^0-9A-Za-z.]+", "-", text)
+    return plain.strip("-.")[:60] or "kernel"

@@ -5,8 +5,6 @@ trained. T. Salimans and D. P. Kingma, "Weight Normalization", 2016; T. Miyato e
 Adversarial Networks", 2018.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

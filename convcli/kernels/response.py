@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from itertools import chain
 from math import fsum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.kernels.bank import Matrix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def magnitude(values: Matrix, vertical: Matrix, horizontal: Matrix) -> Matrix:

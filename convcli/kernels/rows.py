@@ -5,18 +5,17 @@ in one line, the commas are decimal commas if every cell is a number then. A sin
 ``;`` between its rows. What can be read in two ways is refused.
 """
 
-from __future__ import annotations
-
-import csv
 import io
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.errors import KernelError, param
 from convcli.kernels.spec import DIVIDED, MOST_SIDE, MOST_VALUES, half_divided, literal, number, one_row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DECIMAL = re.compile(r"\s*[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 """A number with a decimal comma, or a whole number."""
@@ -25,7 +24,7 @@ DECIMAL = re.compile(r"\s*[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 class Rows(NamedTuple):
     """The numbers of a text, and remarks about them."""
 
-    values: list[NDArray[np.float64]]
+    values: "list[NDArray[np.float64]]"
     notes: tuple[str, ...] = ()
 
 
@@ -65,6 +64,8 @@ def parse(text: str, source: str) -> Rows:
 def _cells(line: str, place: int, alone: bool, source: str) -> list[list[str]]:
     """The cells of the row in a line, or of the rows of a literal. `alone`: there is no other line."""
     if '"' in line:
+        import csv  # few kernels have quotes
+
         between = ";" if ";" in re.sub('"[^"]*"', "", line) else ","
         cells = next(csv.reader([line], delimiter=between, skipinitialspace=True))
         return [[cell.replace(",", ".") if DECIMAL.fullmatch(cell) else cell for cell in cells]]
@@ -136,7 +137,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _notes(lines: list[tuple[int, str]], rows: list[NDArray[np.float64]], source: str) -> tuple[str, ...]:
+def _notes(lines: list[tuple[int, str]], rows: "list[NDArray[np.float64]]", source: str) -> tuple[str, ...]:
     """Remarks on what may not be meant."""
     if not rows:
         return ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from math import isqrt
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from convcli.errors import KernelError, param
 from convcli.images.formats import ENDINGS
 from convcli.kernels import named
 from convcli.kernels.bank import Filter, Kernel, Matrix, checked
+from convcli.system.names import stem_and_ending
 
 FILES = (".npy", ".json", ".csv", ".txt", ".mat")
 """Endings of files with a kernel, which `convcli.kernels.kernel_files` reads."""
@@ -42,15 +42,20 @@ def parse(spec: str) -> Filter:
         raise KernelError("the kernel", "is empty", remedy)
     if (found := named.build(text)) is not None:
         return found
-    if (path := Path(text)).suffix.lower() in FILES:
+    stem, ending = stem_and_ending(text)
+    if ending.lower() in FILES:
+        from pathlib import Path
+
         from convcli.kernels import kernel_files
 
-        values, notes = kernel_files.read(path)
-        return Filter(named.safe_label(path.stem), (Kernel(text, values),), spec=text, notes=notes)
-    if path.suffix.lower() in ENDINGS:
+        values, notes = kernel_files.read(Path(text))
+        return Filter(named.safe_label(stem), (Kernel(text, values),), spec=text, notes=notes)
+    if ending.lower() in ENDINGS:
+        from pathlib import Path
+
         from convcli.kernels import kernel_images
 
-        label, kernel = named.safe_label(path.stem), Kernel(text, kernel_images.read(path))
+        label, kernel = named.safe_label(stem), Kernel(text, kernel_images.read(Path(text)))
         return Filter(label, (kernel,), spec=text, image=True)
     if (matrix := magick(text)) is not None:
         return Filter("kernel", (Kernel(text, matrix),), spec=text)
@@ -63,9 +68,9 @@ def parse(spec: str) -> Filter:
         return Filter("kernel", (Kernel(text, values),), spec=text, notes=notes)
     if re.fullmatch(r"[,;\s]*", text):
         raise KernelError(f"kernel '{spec}'", "is empty", "give at least one number, or a name (sobel)")
-    if os.path.exists(path) and not os.path.isdir(path):  # False if it cannot be a path
+    if os.path.exists(text) and not os.path.isdir(text):  # False if it cannot be a path
         rule = f"ends in none of {', '.join(FILES)}, which say how to read it"
-        remedy = "rename it" if os.path.isfile(path) else "save it under such a name"
+        remedy = "rename it" if os.path.isfile(text) else "save it under such a name"
         raise KernelError(f"kernel file '{spec}'", rule, remedy)
     raise named.unknown(text)
 

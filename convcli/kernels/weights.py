@@ -1,7 +1,5 @@
 """The weights of a layer in a file: found by their key, computed if the file has only their parts, in PyTorch's order."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping

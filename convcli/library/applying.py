@@ -14,9 +14,8 @@ from convcli.library.arguments import BiasLike, Channels, Combine, Ints, Layout,
 from convcli.library.boundary import public
 from convcli.library.explaining import operation_of
 from convcli.library.operations import asked
-from convcli.runs import outputs, single
-from convcli.runs.operation import Operation
-from convcli.runs.single import Done, InBlocks, Writing
+from convcli.runs import batch, outputs
+from convcli.runs.single import InBlocks, Writing
 from convcli.system.context import Context
 from convcli.system.names import is_stream
 from convcli.vocabulary import ALPHAS, MOST_PIXELS
@@ -160,18 +159,8 @@ def apply(
         blocks=limits,
     )  # fmt: skip
     with Context():  # what a file needs ends with it
-        done = _process(paths[0], place, operation, how)
+        done = batch.process(paths[0], place, operation, how)
     return Applied(
         place, done.input_shape, done.output_shape, done.frames, done.result.backend, done.result.plan, done.policy,
         done.clipped.below + done.clipped.above, tuple(map(as_arguments, (*operation.notes, *done.notes))),
     )  # fmt: skip
-
-
-def _process(source: str, target: str, operation: Operation, how: Writing) -> Done:
-    """As a whole, or in blocks."""
-    if single.in_blocks(source, target, how):
-        from convcli.runs import blocks
-
-        if how.blocks.asked or blocks.suits(source, target, how):
-            return blocks.process(source, target, operation, how)
-    return single.process(source, target, operation, how)

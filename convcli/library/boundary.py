@@ -30,7 +30,7 @@ class ArgumentError(ConvError, ValueError):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __str__(self) -> str:
-        return one_line(PARAMETER.sub(_argument, self.text))
+        return one_line(re.sub(PARAMETER, _argument, self.text))
 
 
 def _argument(found: re.Match[str]) -> str:

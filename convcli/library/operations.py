@@ -222,8 +222,8 @@ def _storing(finish: Finish, wanted: Asked, out: np.dtype[Any], white: float, re
     span = None if ends is None else (ends[0] * scale, ends[1] * scale)
     together = max((count for count, rule in finish.parts if rule != "none"), default=1)
     noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * full
-    return replace(
-        finish, dtype=out.name, full_scale=full, policy=wanted.range.policy, scale=scale, count=True,
+    return finish._replace(
+        dtype=out.name, full_scale=full, policy=wanted.range.policy, scale=scale, count=True,
         real="float64" if real == "float64" else "float32", span=span, noise=noise if span is None else 0.0,
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ class DeviceType(WordType[str]):
     _words = dict.fromkeys(("cpu", "cuda"), "")
 
     def _parse(self, text: str) -> str:
-        if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
+        if text != "cpu" and not re.fullmatch(r"cuda(:\d{1,3})?", text):
             raise ValueError(f"'{text}' is not cpu, cuda or cuda:N")
         return text
 

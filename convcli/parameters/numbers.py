@@ -1,7 +1,5 @@
 """Parameter types of numbers: sizes, pairs, paddings, positions, and ``?`` for a number to solve for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from math import inf, isfinite
@@ -315,7 +313,7 @@ _CROSSED = r"\s*(\d+)\s*[xX×]\s*(\d+)\s*"
 
 def _uncrossed(text: str) -> str:
     """``32x32`` as ``32``. If the sides differ, the height is not known, and a ValueError is raised."""
-    found = re.fullmatch(_CROSSED, text)
+    found = None if text.isdigit() else re.fullmatch(_CROSSED, text)
     if found is None:
         return text
     if int(found[1]) != int(found[2]):
@@ -331,8 +329,11 @@ def _range(text: str, least: int, most: int = MAX_NUMBER) -> str:
 
 def whole(text: str, least: int) -> int | None:
     """The whole number in `text`, or None if there is none in range."""
-    found = re.fullmatch(r"\s*([+-]?[0-9]{1,12})\s*", text)
-    return int(found[1]) if found and least <= int(found[1]) <= MAX_NUMBER else None
+    digits = text.strip()
+    digits = digits[1:] if digits[:1] in ("+", "-") else digits
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
+        return None
+    return number if least <= (number := int(text)) <= MAX_NUMBER else None
 
 
 def _whole_numbers(text: str, least: int) -> list[int]:

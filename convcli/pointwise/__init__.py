@@ -7,6 +7,6 @@
 
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
-Array = NDArray[Any]
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]

@@ -3,11 +3,8 @@
 A `Finish` works on any block of an output, so that a backend can apply it while the block is still in the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +14,7 @@ from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes,
 from convcli.windows import NEAR_VALUES, bands
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """How real results become the values that are kept."""
 
     # for each group of kernels that is combined, their number and a rule, one of `convcli.vocabulary.COMBINES`. Empty:
@@ -27,7 +23,7 @@ class Finish:
     dtype: str | None = None  # the integers to round to, ``uint8`` or ``uint16``; None: values stay real
     full_scale: float = 255.0  # the value of white in this dtype
     policy: str = "clip"  # the range policy: clip, abs, offset or minmax
-    count: bool = False  # whether to count clipped values
+    count: bool = False  # type: ignore[assignment]  # whether to count clipped values
     scale: float = 1.0  # factor for the values, applied before the policy
     # for ``minmax``: what is stretched, by default the extremes of the whole result (see `extremes`). Nothing can be stored
     # before they are known.
@@ -135,10 +131,10 @@ class Finish:
         clipped = [finish.apply(values[image, :, rows].copy(), out[image, :, rows]) for image, rows in pieces]
         return out, Clipped.sum(Clipped(), *clipped)
 
-    def stretching(self, span: tuple[float, float]) -> Finish:
+    def stretching(self, span: tuple[float, float]) -> "Finish":
         """The same finish, with the extremes of the whole result."""
         low, high = span
-        return replace(self, span=(low, low) if 0 < high - low <= self.noise else span)
+        return self._replace(span=(low, low) if 0 < high - low <= self.noise else span)
 
     def join(self, values: Array) -> Array:
         """Combine outputs: ``(…, blocks·K, rows, line)`` becomes ``(…, blocks·P, rows, line)``."""

@@ -4,17 +4,17 @@ Each output pixel of a `Lift` depends only on the channels of one input pixel, a
 applied to a picture or to a padded part of it. `Restore` undoes it in the kernel's results.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.pointwise import Array
 from convcli.windows import NEAR_VALUES, bands
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Lift(NamedTuple):
@@ -164,7 +164,7 @@ def _table(levels: int, full_scale: float, dtype: str, gamma: float) -> Array:
     return (_decode(np.arange(levels, dtype=np.float64) / full_scale, gamma) * full_scale).astype(dtype)
 
 
-def _decode(x: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
+def _decode(x: "NDArray[np.float64]", gamma: float) -> "NDArray[np.float64]":
     size = np.abs(x)
     light = size**gamma if gamma else np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
     return np.asarray(np.copysign(light, x))

@@ -1,7 +1,5 @@
 """The range policy: how real results become the integers of a file. First the policy, then round half to even, then the cast."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +16,7 @@ class Clipped(NamedTuple):
     nan: int = 0
 
     @classmethod
-    def sum(cls, *parts: Clipped) -> Clipped:
+    def sum(cls, *parts: "Clipped") -> "Clipped":
         """The sum of several counts."""
         return cls(*map(sum, zip(*parts, strict=True)))
 

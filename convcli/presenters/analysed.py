@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from convcli.kernels.analysis import Analysis
 from convcli.kernels.factors import Factor
 from convcli.kernels.named import Recipe
 from convcli.kernels.response import magnitude
-from convcli.kernels.weights import Stored
 from convcli.presenters import fields
+
+if TYPE_CHECKING:
+    from convcli.kernels.weights import Stored
 
 FEW = 3
 """The most factors of a kernel that are written out."""

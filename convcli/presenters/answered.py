@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from convcli.commandline import Answer
+from convcli.errors import without_secrets
 from convcli.report import SCHEMA, Encoded
 
 _BEGINNINGS = tuple(f'{bracket}{{"schema": {SCHEMA}' for bracket in ("", "["))
@@ -19,7 +20,7 @@ def document(number: int, command: str, answer: Answer, out: str, err: str) -> d
     printed = _documents(out)
     return {
         "line": number,
-        "command": command,
+        "command": without_secrets(command),
         "exit_code": answer.code,
         "result": None if printed is None else Encoded([printed]),
         "stdout": out if out and printed is None else None,

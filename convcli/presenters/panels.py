@@ -1,7 +1,5 @@
 """The windows of an explanation as text: window × kernel = products."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 

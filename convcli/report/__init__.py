@@ -1,7 +1,5 @@
 """How results are shown: as JSON, lines for scripts, notes and tables. Rich is imported only to draw on a terminal."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence

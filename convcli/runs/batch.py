@@ -1,27 +1,25 @@
 """Many images, each on a thread of its own, as many at once as there are processors. One that fails does not stop the others."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from itertools import chain
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
 from typing import NamedTuple
 
 from convcli import backends, images
-from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
+from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError, shown
 from convcli.images.guards import IN_BLOCKS
+from convcli.runs import single
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
-from convcli.runs.single import Done, Writing, in_blocks, process
+from convcli.runs.single import Done, Writing, in_blocks
 from convcli.system import context, memory
 from convcli.system.files import refusal
-from convcli.system.names import STDIO, is_stream, is_url
+from convcli.system.names import STDIO, ending_of, is_stream, is_url
 from convcli.system.parallel import workers
 
 PATIENCE = 2.0
@@ -56,6 +54,14 @@ class Tally(NamedTuple):
 
 
 Outcome = Done | Failed | Skipped
+
+
+def named(outcome: Outcome) -> Outcome:
+    """An outcome with addresses as they are shown, without what may be secret."""
+    outcome = outcome._replace(source=shown(outcome.source))
+    return outcome if isinstance(outcome, Failed) else outcome._replace(target=shown(outcome.target))
+
+
 Finished = tuple[int, Outcome]
 """The number of an image, from 0, and its outcome."""
 
@@ -135,10 +141,10 @@ class Batch:
         """The outcomes so far, including those that were not yielded because of an interruption."""
         return Tally(*self.counts.values())
 
-    def __enter__(self) -> Batch:
+    def __enter__(self) -> "Batch":
         run = self.around.enter_context(context.entered())
         self.unfinished = run.unfinished
-        if self.several and run.owns_process:
+        if self.several and run.program:
             memory.settle()
         if self.several:  # a bar is drawn meanwhile
             self.around.enter_context(context.hushed())
@@ -245,7 +251,7 @@ class Batch:
                 raise
             self.bug = self.bug or error
             found = bug(error)
-        outcome = Failed(job.source, found) if isinstance(found, ConvError) else found
+        outcome = named(Failed(job.source, found) if isinstance(found, ConvError) else found)
         with self.counting:
             self.counts[type(outcome)] += 1
         return outcome
@@ -283,7 +289,7 @@ def outcome_of(
     if skip_existing and _exists(target):
         return Skipped(source, target)
     try:
-        return _way(source, target, how)(source, target, operation, how)
+        return process(source, target, operation, how)
     except ExhaustedError:
         raise
     except ConvError as error:
@@ -315,13 +321,18 @@ def _exists(target: str) -> bool:
     return stores.exists(target)
 
 
-def _way(source: str, target: str, how: Writing) -> Callable[[str, str, Operation, Writing], Done]:
-    """What processes an image: as a whole, or in blocks."""
-    if not in_blocks(source, target, how):
-        return process
-    from convcli.runs import blocks
+def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
+    """Process an image: in blocks if that is needed and possible, else as a whole."""
+    if in_blocks(source, target, how):
+        from convcli.images.reading.windows.refusals import WholeError
+        from convcli.runs import blocks
 
-    return blocks.process if how.blocks.asked or blocks.suits(source, target, how) else process
+        if how.blocks.asked:
+            return blocks.process(source, target, operation, how)
+        if blocks.suits(target, how):
+            with suppress(WholeError):  # the input is opened once, and says so
+                return blocks.process(source, target, operation, how)
+    return single.process(source, target, operation, how)
 
 
 def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
@@ -333,7 +344,7 @@ def check(targets: Sequence[str], operation: Operation, how: Writing) -> None:
         backends.load(operation.compute.backend)
     failures = {}  # by the endings of names
     for target in targets:
-        ending = Path(target).suffix.lower()
+        ending = ending_of(target)
         if ending in failures:
             continue
         if not ending and how.container is None and is_stream(target):

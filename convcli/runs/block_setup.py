@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from convcli import __version__, images
-from convcli.errors import ImageError, param
+from convcli.errors import ImageError, param, shown
 from convcli.geometry import Size
 from convcli.images.reading.windows import identity_of
 from convcli.images.writing import kept
@@ -119,7 +119,7 @@ class Setup:
         weights = hashlib.sha256(repr(work.ready.layer.content[1:]).encode() + work.ready.layer.content[0]).hexdigest()
         return {
             "version": __version__,
-            "input": [self.request.source, identity_of(self.request.source)],
+            "input": [shown(self.request.source), identity_of(self.request.source)],
             "weights": weights,
             "geometry": repr(work.geometry),
             "operation": repr(

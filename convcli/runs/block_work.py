@@ -15,7 +15,8 @@ from convcli.geometry import ZERO, Size
 from convcli.images import Picture, Storage
 from convcli.images.formats import row_of
 from convcli.images.guards import BeyondError, check_pixels
-from convcli.images.picture import WindowedFile, joined
+from convcli.images.opened_file import WindowedFile
+from convcli.images.picture import joined
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing.storage import pixels_of, tensor_of
@@ -40,6 +41,7 @@ class Request(NamedTuple):
     policy: str | None
     max_pixels: int | None = None  # of a picture that is held in memory
     cache_bytes: int = CACHE_BYTES
+    hold: bool = False  # whether a picture that can only be read as a whole is held, though its result can be written so, too
 
 
 class Made(NamedTuple):
@@ -91,10 +93,12 @@ class Held:
 
 
 def _opened(request: Request) -> WindowedFile:
-    """The input: as a whole only if it cannot be read in windows."""
+    """The input. One that cannot be read in windows is held as a whole if that is asked for, or if its result needs blocks."""
     try:
         return opened_windows(request.source, request.full_scale, request.cache_bytes)
     except WholeError as error:
+        if row_of(request.container).writer and not request.hold:
+            raise
         try:
             return Held(images.load(request.source, request.max_pixels, request.full_scale))
         except BeyondError as beyond:

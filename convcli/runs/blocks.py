@@ -15,8 +15,6 @@ import numpy as np
 from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ConvError, ImageError, param
-from convcli.images.reading.windows import opened_windows
-from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing.blocks import block_target
 from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.runs import outputs
@@ -29,7 +27,7 @@ from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
 from convcli.runs.remarks import Looked
 from convcli.runs.single import Blocks, Done, Writing
-from convcli.system import memory
+from convcli.system import memory, stores
 from convcli.system.context import current, hushed
 from convcli.system.files import refusal
 from convcli.system.names import STDIO, is_stream, is_url
@@ -45,18 +43,10 @@ MOST_FAILURES = 20
 """So many blocks may fail before a run begins no more."""
 
 
-def suits(source: str, target: str, how: Writing) -> bool:
-    """Whether a picture can be read in windows, and its result written in blocks. Of others, both are held in memory."""
+def suits(target: str, how: Writing) -> bool:
+    """Whether a result is written in blocks, if its picture can be read in windows. `process` says whether that is so."""
     row = images.row_of(images.format_of(target, how.container, None))
-    if not (row.blocks and row.writer):
-        return bool(row.blocks)
-    if is_url(target):  # of which only a Zarr is written in blocks
-        return False
-    try:
-        opened_windows(source, how.full_scale).close()
-    except WholeError:
-        return False
-    return True
+    return bool(row.blocks) and not (row.writer and is_url(target))  # behind an address, only a Zarr is
 
 
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
@@ -66,8 +56,10 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
 
     Raises
     ------
+    WholeError
+        The picture can only be read as a whole.
     ConvError
-        The picture cannot be read in windows, the target cannot be written in blocks, the operation does not fit, or one block
+        It cannot be read, the target cannot be written in blocks, the operation does not fit, or one block
         needs more memory than there may be. Nothing is written then. Or some blocks failed: the others are in the journal.
     """
     run = Run(source, target, operation, how)
@@ -104,16 +96,18 @@ class Run:
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         most = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
         cache = min(CACHE_BYTES, most // CACHE_SHARE)
-        request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
+        request = Request(
+            self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache, how.blocks.asked
+        )
         begun = begun_blocks(self.target) if how.blocks.go_on else None
         self.setup = setup = Setup(request, self.target, how, threads, most, begun)
         self.stack.enter_context(setup.work)
         self.sink = block_target(setup.layout)
         outputs.make_folder(self.target, how.output)
         if cluster is None:
-            if current().owns_process:
+            if current().program:
                 memory.settle()
-            self.place: Place = Here(Bench(setup.work, self.sink, current().owns_process).perform, setup.threads)
+            self.place: Place = Here(Bench(setup.work, self.sink, current().program).perform, setup.threads)
         else:
             self.place = cluster.place(BlockJob.anywhere(request, setup.layout))
         self.stack.callback(self.place.close)
@@ -142,6 +136,7 @@ class Run:
         """Compute all blocks that are not done, write them, and put the picture in its place."""
         start = perf_counter()
         done: dict[str, Any] = {}
+        self.older = stores.exists(self.target) if is_url(self.target) else os.path.lexists(self.target)
         left = self.journal.exists()
         if self.how.blocks.go_on and left:
             done = self.journal.go_on()
@@ -180,10 +175,17 @@ class Run:
 
     def _abandon(self) -> None:
         """Delete what there is, unless another run has taken the place."""
-        with suppress(ImageError):
-            self.journal.save()
-            self.sink.abandon()
-            self.journal.remove()
+
+        def act() -> None:
+            with suppress(ImageError):
+                self.journal.save()
+                self.sink.abandon()
+                self.journal.remove()
+
+        if is_url(self.target):
+            stores.patiently(act)
+        else:
+            act()
 
     def _span(self) -> tuple[float, float]:
         """The extremes of the whole result."""
@@ -246,7 +248,7 @@ class Run:
     def _goes_on(self) -> str:
         """How another run completes this one."""
         on = f"{param('skip_existing')} goes on"
-        return f"delete the older '{self.target}', then {on}" if os.path.lexists(self.target) else on
+        return f"delete the older '{self.target}', then {on}" if self.older else on
 
     def done(self) -> Done:
         """What is told of the picture."""
@@ -279,7 +281,7 @@ class Run:
 
 @contextmanager
 def _unwatched(_total: int, /, *, begun: int) -> Iterator[Callable[[], None]]:
-    """A `convcli.runs.single.Watch` that shows nothing."""
+    """A `convcli.runs.single.InBlocks.watch` that shows nothing."""
     yield lambda: None
 
 

@@ -1,7 +1,5 @@
 """The images of a run: from paths, folders, and lists of paths."""
 
-from __future__ import annotations
-
 import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,9 +8,9 @@ from typing import NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
-from convcli.runs.outputs import STDOUT, Job, Rules, is_several, named
+from convcli.runs.outputs import STDOUT, Job, Key, Rules, is_several, key_of, named
 from convcli.system.files import reason
-from convcli.system.names import STDIO, identity, is_folder, is_store, is_stream
+from convcli.system.names import STDIO, is_folder, is_store, is_stream, is_url
 
 MAX_PATH = 1 << 20
 """The most bytes of a path in a list. A file with a longer one is probably not a list of paths."""
@@ -132,15 +130,15 @@ def jobs_of(images: Sequence[Found], rules: Rules) -> list[Job]:
     the target of another image.
     """
     if rules.skip_existing:
-        makers: dict[tuple[int, int] | None, set[int]] = {}
+        makers: dict[Key | None, set[int]] = {}
         below = [image.below for image in images]
         targets = named([image.path for image in images], rules.output, rules.kernel, below, rules.form)
         for number, target in enumerate(targets):
-            makers.setdefault(identity(target), set()).add(number)
+            makers.setdefault(key_of(target), set()).add(number)
         images = [
             image
             for number, image in enumerate(images)
-            if not image.root or (key := identity(image.path)) is None or makers.get(key, {number}) == {number}
+            if not image.root or (key := key_of(image.path)) is None or makers.get(key, {number}) == {number}
         ]
     return rules.jobs([image.path for image in images], [image.below for image in images])
 
@@ -185,18 +183,17 @@ def _path(what: str, word: bytes, null: bool) -> Iterator[str]:
 
 
 def _search(root: str, recursive: bool, besides: str | None) -> Iterator[Found]:
-    """The images of a folder. Links are followed, but no folder is entered twice, and `besides` is not.
+    """The images of a folder or a prefix. Links are followed, but no folder is entered twice, and `besides` is not.
 
     The names in a folder are read before its first image is yielded, so that results which are written there are not found.
     """
-    seen = {identity(root)}
+    seen = {key_of(root)}
     waiting = [""]
     while waiting:
         under = waiting.pop()
         folders: list[str] = []
         try:
-            with os.scandir(os.path.join(root, under)) as entries:
-                names = _in_order(_images(entries, folders))
+            names = _in_order(_images(_entries(os.path.join(root, under)), folders))
         except OSError as error:
             if under:
                 yield Found(os.path.join(root, under), os.path.dirname(under), root)  # fails when it is opened
@@ -206,23 +203,36 @@ def _search(root: str, recursive: bool, besides: str | None) -> Iterator[Found]:
             yield Found(os.path.join(root, under, name), under, root)
         further = []
         for name in sorted(folders) if recursive else ():
-            key = identity(os.path.join(root, under, name))
-            if key not in seen and (besides is None or key != identity(besides)):
+            key = key_of(os.path.join(root, under, name, ""))
+            if key not in seen and (besides is None or key != key_of(os.path.join(besides, ""))):
                 seen.add(key)
                 further.append(os.path.join(under, name))
         waiting += reversed(further)
 
 
-def _images(entries: Iterable[os.DirEntry[str]], folders: list[str]) -> Iterator[str]:
+def _images(entries: Iterable[tuple[str, bool, bool]], folders: list[str]) -> Iterator[str]:
     """The names of images in a folder. Those of its subfolders are added to a list."""
-    for entry in entries:
-        if entry.name.startswith("."):
+    for name, is_subfolder, is_file in entries:
+        if name.startswith("."):
             continue
-        link = entry.is_symlink()
-        if (os.path.isdir(entry.path) if link else entry.is_dir()) and not is_store(entry.name):
-            folders.append(entry.name)
-        elif has_image_name(entry.name) and (link or entry.is_file() or is_store(entry.name)):
-            yield entry.name  # a broken link fails when it is opened
+        if is_subfolder and not is_store(name):
+            folders.append(name)
+        elif has_image_name(name) and (is_file or is_store(name)):
+            yield name  # a broken link fails when it is opened
+
+
+def _entries(folder: str) -> Iterator[tuple[str, bool, bool]]:
+    """What is in a folder or a prefix: names, and whether they are folders, and files or links."""
+    if is_url(folder):
+        from convcli.system import stores
+
+        for found in stores.entries(folder):
+            yield found.name, found.is_folder, not found.is_folder
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            link = entry.is_symlink()
+            yield entry.name, os.path.isdir(entry.path) if link else entry.is_dir(), link or entry.is_file()
 
 
 def _in_order(names: Iterator[str]) -> Iterable[str]:

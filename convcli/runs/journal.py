@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from convcli.errors import ImageError, param
+from convcli.errors import ImageError, param, shown
 from convcli.geometry import Size
-from convcli.system.addresses import shown
+from convcli.system.addresses import place_of
 from convcli.system.files import refusal
-from convcli.system.names import is_url
 
 VERSION = 1
 """Of the journal's form."""
@@ -163,8 +162,9 @@ def begun_blocks(target: str) -> Size | None:
 
 
 def _lines_of(target: str) -> Lines:
-    if not is_url(target):
-        return _File(target)
+    place = place_of(target)
+    if place.is_local:
+        return _File(place.name)
     from convcli.runs.journal_objects import Objects
 
     return Objects(target)

@@ -12,9 +12,8 @@ from contextlib import suppress
 from time import monotonic, time
 from typing import Any
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.system import stores
-from convcli.system.addresses import shown
 
 EVERY = 30.0
 """After so many seconds the lines that have come since are written."""
@@ -38,7 +37,7 @@ class Objects:
 
     def exists(self) -> bool:
         """See `convcli.runs.journal.Lines.exists`."""
-        return stores.has(self._url("facts"))
+        return stores.exists(self._url("facts"))
 
     def check(self) -> None:
         """See `convcli.runs.journal.Lines.check`."""
@@ -50,7 +49,7 @@ class Objects:
 
     def _run(self) -> dict[str, Any]:
         """What the run says that is at work."""
-        if not stores.has(self._url("run")):
+        if not stores.exists(self._url("run")):
             return {}
         with suppress(ValueError):
             return dict(json.loads(stores.contents(self._url("run"))))
@@ -77,8 +76,8 @@ class Objects:
 
     def read(self) -> list[bytes]:
         """See `convcli.runs.journal.Lines.read`."""
-        found = [name for name in stores.names(self.place) if "/lines-" in name]
-        lines = [stores.contents(self._url("facts")), *(stores.contents(name) for name in sorted(found))]
+        found = sorted(entry.name for entry in stores.entries(self.place) if entry.name.startswith("lines-"))
+        lines = [stores.contents(self._url(name)) for name in ("facts", *found)]
         self._take()
         return b"".join(lines).split(b"\n")
 
@@ -102,10 +101,13 @@ class Objects:
     def close(self) -> None:
         """See `convcli.runs.journal.Lines.close`."""
         if self._begun:
-            with suppress(ImageError):
-                self.save()
-                self._say(0.0)
+            stores.patiently(self._end)
             self._begun = False
+
+    def _end(self) -> None:
+        with suppress(ImageError):
+            self.save()
+            self._say(0.0)
 
     def remove(self) -> None:
         """See `convcli.runs.journal.Lines.remove`."""

@@ -1,19 +1,19 @@
 """An operation as the user asked for it: kernels or weights, geometry, channels, bias, light, alpha and how to compute."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.convspec import Bias, ConvSpec
 from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, Filter, parse
 from convcli.layer import Layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LONGEST = 60
 """The most characters of SPECs that are shown."""
@@ -26,7 +26,7 @@ class Operation(NamedTuple):
     label: str  # the name of the kernels or weights
     # one of them is given: kernels, or 4-D weights from a file
     bank: Bank | None = None
-    weight: NDArray[np.floating] | None = None
+    weight: "NDArray[np.floating] | None" = None
     bias: Bias | None = None
     # how the kernels of a bank are applied to the channels of an image: ``each``, ``sum`` or ``gray``
     channels: str = "each"

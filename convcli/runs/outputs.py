@@ -1,14 +1,11 @@
 """Where each result goes: output paths, folders and templates, and the rules that protect existing files."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from convcli.errors import ConvError, ImageError, param
@@ -17,14 +14,17 @@ from convcli.system.files import reason
 from convcli.system.names import (
     STDIO,
     check_standard_output,
+    ending_of,
     exists,
     folded,
     identity,
     is_folder,
     is_stream,
     is_url,
+    name_of,
     one_place,
     same_file,
+    stem_and_ending,
 )
 
 FIELDS = ("stem", "name", "ext", "kernel", "dir", "parent")
@@ -101,10 +101,10 @@ def resolve(
         alike = places.setdefault(folded(where), [])
         for other, first in alike:
             if where == other or one_place(where, other):
-                here = f"'{said(target)}'" + (f", which is '{targets[first]}' here" if where != other else "")
+                here = f"'{target}'" + (f", which is '{targets[first]}' here" if where != other else "")
                 rule = f"would both be written to {here}"
                 remedy = f"use {_apart(inputs[first], source, output, form, any(below))}"
-                raise ImageError(f"'{said(inputs[first])}' and '{said(source)}'", rule, remedy)
+                raise ImageError(f"'{inputs[first]}' and '{source}'", rule, remedy)
         alike.append((where, number))
     return targets
 
@@ -124,15 +124,6 @@ def where_of(target: str, folder_of: Callable[[str], str] = os.path.realpath) ->
     return target
 
 
-def said(path: str) -> str:
-    """A path or an address for a message: without what may be secret."""
-    if not is_url(path):
-        return path
-    from convcli.system.addresses import shown
-
-    return shown(path)
-
-
 def replaces_kernel(target: str, kernel: str) -> ImageError:
     """The error for a target that is a file with the kernel or the weights."""
     return ImageError(f"output '{target}'", f"is the kernel or weights file '{kernel}' of this run", "use another name")
@@ -141,7 +132,7 @@ def replaces_kernel(target: str, kernel: str) -> ImageError:
 def replaces_input(target: str, source: str, alone: bool) -> ImageError:
     """The error for a target that is an input. `alone`: every image would be written over itself."""
     remedy = f"use another name, or {param('in_place')}" if alone else "use another name"
-    return ImageError(f"output '{said(target)}'", f"is the input '{said(source)}'", remedy)
+    return ImageError(f"output '{target}'", f"is the input '{source}'", remedy)
 
 
 def check_ending(target: str, form: str | None) -> None:
@@ -159,16 +150,16 @@ def _apart(one: str, other: str, output: str | None, form: str | None, deep: boo
     """What the user can do to get different targets. `deep`: some are in subfolders."""
     if os.path.realpath(one) == os.path.realpath(other) or same_file(one, other):
         return "each image only once"
-    if form is not None and folded(Path(one).name) != folded(Path(other).name):
+    if form is not None and folded(name_of(one)) != folded(name_of(other)):
         folder, _, _ = (output or "").partition("{")
         better = os.path.join(folder, "{dir}" if deep else "", f"{{name}}{_ending(form)}")
         return f"""{param("output", f"'{better}'")} without {param("format")}, which keeps both endings"""
-    if folded(Path(one).name) == folded(Path(other).name):
+    if folded(name_of(one)) == folded(name_of(other)):
         return "different names, or one folder for each, " + param("output", "'out/{parent}/{name}'")
     if output is not None and "{stem}" in output:
         better = "'" + output.replace("{stem}", "{name}") + "'"
         return "{name} for {stem}, which has the ending too, " + param("output", better)
-    if output is not None and not Path(output).suffix:
+    if output is not None and not ending_of(output):
         return f"{param('output', output + '/')} for a folder of that name"
     return "a folder or a template, " + param("output", "'out/{name}'")
 
@@ -180,6 +171,8 @@ def is_several(output: str) -> bool:
 
 def check_fields(output: str, fields: Sequence[str] = FIELDS) -> None:
     """Raise an ImageError if a template has an unpaired brace, or a field that is not in `fields`."""
+    if "{" not in output and "}" not in output:
+        return
     if re.search(r"[{}]", re.sub(_FIELD, "", output)):
         rule = "has an unpaired brace"
         raise ImageError(f"output '{output}'", rule, f"write {{{fields[0]}}}, or leave it out")
@@ -221,28 +214,27 @@ def namer(output: str | None, kernel: str, form: str | None = None) -> Callable[
         _check_path(source)
         if not source:
             raise ImageError("input ''", "is empty", "name an image, or - for standard input")
-        path = Path("stdin.png" if source == STDIO else _plain(source))
-        if not path.suffix:
-            path = path.with_name(f"{path.name}.png")
+        stem, ending = stem_and_ending("stdin.png" if source == STDIO else _plain(source))
+        ending = ending or ".png"
         if form is not None:
-            path = Path(path.parent, (path.stem if has_image_name(path.name) else path.name) + _ending(form))
+            stem, ending = stem_and_ending((stem if has_image_name(stem + ending) else stem + ending) + _ending(form))
         if output is None:
-            return STDIO if source == STDIO else f"{path.stem}-{kernel}{path.suffix}"
+            return STDIO if source == STDIO else f"{stem}-{kernel}{ending}"
         if output in (STDIO, STDOUT):
             return STDIO
-        if into and "{" not in output:
-            return _joined(output, under, path.name)
+        if "{" not in output:
+            return _joined(output, under, stem + ending) if into else output
         values = {
-            "stem": path.stem,
-            "name": path.name,
-            "ext": path.suffix.lstrip("."),
+            "stem": stem,
+            "name": stem + ending,
+            "ext": ending.lstrip("."),
             "kernel": kernel,
             "dir": under or ".",
-            "parent": path.parent.name or path.absolute().parent.name,
+            "parent": _folder(source),
         }
         filled = output.format_map(values)
         if into:
-            return _joined(filled, path.name)
+            return _joined(filled, stem + ending)
         return _joined(filled) if "{dir}" in output else filled
 
     return target
@@ -258,8 +250,18 @@ def _plain(source: str) -> str:
     return source.partition("://")[2].partition("?")[0] if is_url(source) else source
 
 
+def _folder(source: str) -> str:
+    """The name of the folder that a source is in."""
+    from pathlib import Path  # most outputs do not need it
+
+    path = Path("stdin.png" if source == STDIO else _plain(source))
+    return path.parent.name or path.absolute().parent.name
+
+
 def _joined(first: str, *parts: str) -> str:
     """A path without doubled slashes and dots. Those after a scheme stay."""
+    from pathlib import Path  # only folders and templates need it
+
     scheme, mark, place = first.partition("://") if is_url(first) else ("", "", first)
     return scheme + mark + str(Path(place, *parts))
 
@@ -314,6 +316,8 @@ def make_folder(target: str, output: str | None) -> None:
     """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty."""
     if output is None or not is_several(output) or is_url(target):
         return
+    from pathlib import Path  # only folders and templates need it
+
     from convcli.system.folders import made_folders
 
     wanted = Path(target).parent

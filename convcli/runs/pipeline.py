@@ -1,7 +1,5 @@
 """One picture and one operation: fitted to each other, computed by the engine, and made a picture again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -210,18 +208,18 @@ def prepare(picture: Described, operation: Operation, container: str, policy: st
         dtype = "float64" if _is_wide(picture.dtype, curved, operation) else "float32"
         lift = Lift(dtype, white, linear, gray, COMPUTED.get(rule, ""), gamma)
     if linear or (computed and has_alpha):
-        finish = replace(finish, restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
+        finish = finish._replace(restore=Restore(white, linear, computed and has_alpha, gamma=gamma))
     if rule == "premultiply":
         bias = () if operation.bias is None else operation.bias.of(channels, white)
-        finish = replace(finish, restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
+        finish = finish._replace(restore=Restore(white, linear, True, alpha.gain_of(operation), bias, gamma))
     if kept.dtype in ("uint8", "uint16"):
         how, span = rule_of(kept.policy, kept.scale)
         noise = 0.0
         if kept.policy == "minmax":  # a few units of float32 in the largest possible sums can make equal results differ
             together = max((count for count, rule in finish.parts if rule != "none"), default=1)
             noise = 2 * float(np.finfo(np.float32).eps) * layer.largest_sum * together * white * kept.scale
-        finish = replace(
-            finish, dtype=kept.dtype, full_scale=kept.full_scale, policy=how, count=True, scale=kept.scale, span=span,
+        finish = finish._replace(
+            dtype=kept.dtype, full_scale=kept.full_scale, policy=how, count=True, scale=kept.scale, span=span,
             real=operation.compute.dtype or ("float64" if kept.dtype == "uint16" else "float32"), noise=noise,
         )  # fmt: skip
     return Prepared(white, space, made, layer, spec, lift, finish, kept, rule, has_alpha, whole)

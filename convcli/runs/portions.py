@@ -18,7 +18,7 @@ import numpy as np
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
-from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, outcome_of
+from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, named, outcome_of
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
 from convcli.runs.places import LostError, Place, connected
@@ -285,7 +285,7 @@ class Portions:
 
     def _counted(self, number: int, outcome: Outcome) -> Finished:
         self.counts[type(outcome)] += 1
-        return number, outcome
+        return number, named(outcome)
 
     def _learn(self, count: int, seconds: float) -> None:
         """Fit the size of the next portions to the time that one has taken."""

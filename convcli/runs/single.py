@@ -1,14 +1,12 @@
 """One image: loaded, computed and saved, with notes for the user."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,12 +14,26 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
 from convcli.geometry import Geometry, Size
-from convcli.images import ImageFile, Metadata, Picture, Settings, Storage
+from convcli.images import Metadata, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import is_store, same_file
+
+if TYPE_CHECKING:
+    from convcli.images.opened_file import ImageFile
+
+
+class Blocks(NamedTuple):
+    """How a picture was done in blocks."""
+
+    count: int  # type: ignore[assignment]
+    done_before: int  # by an earlier run
+    retried: int
+    size: Size  # of a block
+    workers: int  # how many blocks were made at once
+    memory: int  # bytes that were allowed
 
 
 class Done(NamedTuple):
@@ -55,26 +67,6 @@ class Done(NamedTuple):
     blocks: Blocks | None = None  # how it was done in blocks; None: as a whole
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """How a picture was done in blocks."""
-
-    count: int
-    done_before: int  # by an earlier run
-    retried: int
-    size: Size  # of a block
-    workers: int  # how many blocks were made at once
-    memory: int  # bytes that were allowed
-
-
-class Watch(Protocol):
-    """Shows how many blocks of `total` are done while its block lasts: `begun` of them at once, one more with each call."""
-
-    def __call__(self, total: int, /, *, begun: int) -> AbstractContextManager[Callable[[], None]]:
-        """Begin to show them."""
-        ...
-
-
 class InBlocks(NamedTuple):
     """How pictures are done in blocks."""
 
@@ -82,7 +74,8 @@ class InBlocks(NamedTuple):
     pyramid: bool = False  # whether smaller copies are written, too
     go_on: bool = False  # whether a run goes on with what an earlier one has done
     on: str | None = None  # the cluster that does the work; None: threads of this process
-    watch: Watch | None = None  # shows how many blocks are done
+    # makes a context that shows how many of a number of blocks are done, some `begun` before; what it gives is called for each
+    watch: Callable[..., Any] | None = None
     say: Callable[[str], None] | None = None  # is told what the user should know at once
 
     @property
@@ -134,6 +127,9 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
             if file.others:
                 rule = f"would drop pictures of '{source}' that are not read, such as masks and smaller copies"
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
+            if file.unread:
+                rule = f"would drop the {file.unread} bytes that follow the picture of '{source}'"
+                raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = (*ignored, *images.left_out(file, count))
         tally = _Tally(load_seconds=perf_counter() - start)
@@ -161,19 +157,18 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     return done._replace(compute_seconds=done.compute_seconds - done.import_seconds)
 
 
-@dataclass(slots=True, eq=False)
 class _Tally:
     """What is collected over all frames."""
 
-    load_seconds: float = 0.0
-    compute_seconds: float = 0.0
-    first: partial[Done] | None = None  # the facts of the first frame, without pixels
-    clipped: list[Clipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, load_seconds: float) -> None:
+        self.load_seconds, self.compute_seconds = load_seconds, 0.0
+        self.first: partial[Done] | None = None  # the facts of the first frame, without pixels
+        self.clipped: list[Clipped] = []
+        self.notes: list[str] = []
 
 
 def _frames(
-    file: ImageFile, count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
+    file: "ImageFile", count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
 ) -> Iterator[list[tuple[Picture, Storage]]]:
     """Compute every frame when it is asked for. The caller takes it out of a list, so that this function keeps no pixels."""
     for number in range(count):

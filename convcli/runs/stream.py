@@ -149,7 +149,7 @@ class Stream:
         rules = self.rules
         if is_url(source) and source in self._places:
             rule = "was written by this run, as the result of another image"
-            raise ImageError(f"input '{outputs.said(source)}'", rule, "use other names for results")
+            raise ImageError(f"input '{source}'", rule, "use other names for results")
         if target != STDIO and is_stream(target):
             return True
         where = self.where(target)
@@ -176,8 +176,8 @@ class Stream:
         if self._places.taken(where):
             template = param("output", "'out/{parent}/{name}'")
             remedy = f"use each image only once, and a folder or a template, {template}"
-            rule = f"would be written to '{outputs.said(target)}', as another image of this run"
-            raise ImageError(f"'{outputs.said(source)}'", rule, remedy)
+            rule = f"would be written to '{target}', as another image of this run"
+            raise ImageError(f"'{source}'", rule, remedy)
 
     def _check_input(self, target: str, key: outputs.Key | None) -> None:
         if key is not None and hash(key) in self._inputs:
@@ -218,7 +218,7 @@ class Earlier:
     def _meets(self, root: str) -> bool:
         """Whether results may lie in a folder that is searched."""
         output = self.stream.rules.output
-        if output in (STDIO, STDOUT) or self.stream.rules.in_place or is_url(output or ""):
+        if output in (STDIO, STDOUT) or self.stream.rules.in_place:
             return False
         fixed, template, _ = (output or "{").partition("{")
         to = fixed.rpartition("/")[0] if template else fixed

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.system import files
+from convcli.system.names import is_url
 
 SCHEMES = {
     "file": "", "memory": "fsspec", "http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs",
@@ -21,8 +22,10 @@ SCHEMES = {
 }  # fmt: skip
 """The schemes of URLs that are taken, and the package that each needs."""
 
+BUCKETS = "s3", "gs"
+"""The schemes whose addresses begin with the name of a bucket, and have no user."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_USER = re.compile(r"://[^/@\s]*(?::[^@\s]*)?@")
 _ADDRESS = re.compile(r"\S*://\S+")
 
 
@@ -57,23 +60,11 @@ def place_of(source: str) -> Place:
 
         parts = urlsplit(source)
         return Place("", url2pathname(parts.path) if os.name == "nt" else unquote(parts.path))
+    bucket = source.partition("://")[2].partition("/")[0]
+    if scheme in BUCKETS and ("@" in bucket or (":" in bucket and not bucket.startswith("arn:"))):
+        remedy = "leave them out; the library takes them from variables of the environment or its files"
+        raise ImageError(what, "has a user or a password in it", remedy)
     return Place(scheme, scheme + source[len(scheme) :])
-
-
-def is_remote(source: str) -> bool:
-    """Whether it is a URL, of any scheme, other than that of a file."""
-    found = _SCHEME.match(source)
-    return found is not None and found[1].lower() != "file"
-
-
-def shown(source: str) -> str:
-    """A path or a URL for a message: without user and password, and without its query, which may be a signature."""
-    if "://" not in source:
-        return source
-    address, mark, _ = source.partition("?")
-    if not address.lower().startswith(("az://", "abfs://")):  # where @ stands between container and account
-        address = _USER.sub("://", address)
-    return address + ("?…" if mark else "")
 
 
 @contextmanager
@@ -84,19 +75,33 @@ def reached(source: str, what: str = "input", rule: str = "cannot be read") -> I
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # aiohttp, botocore and others have errors of their own
-        raise _refusal(f"{what} '{shown(source)}'", rule, error, is_remote(source)) from None
+        raise _refusal(f"{what} '{shown(source)}'", rule, error, is_url(source)) from None
 
 
 def _refusal(what: str, rule: str, error: Exception, remote: bool) -> ImageError:
     if not remote and isinstance(error, (OSError, ValueError)):
         return files.refusal(what, rule, error)
     cause = error.__cause__ or error  # fsspec says of every error of http that nothing is there
-    status = getattr(cause, "status", None)
+    status, code = _status(cause)
+    if code == "NoSuchBucket":
+        return ImageError(what, rule, "check the address", "there is no such bucket")
     if status == 404 or isinstance(cause, FileNotFoundError):
         return ImageError(what, rule, "check the address", "there is no such object")
+    if status in (401, 403) or isinstance(error, PermissionError) or isinstance(cause, PermissionError):
+        more = f" ({code})" if code not in ("", "403", "AccessDenied", "Forbidden") else ""
+        return ImageError(what, rule, "check your credentials", f"access is denied{more}")
     error = cause if isinstance(cause, Exception) else error
-    if status in (401, 403) or isinstance(error, PermissionError):
-        return ImageError(what, rule, "check your credentials", "access is denied")
     text = _ADDRESS.sub("…", (str(error).splitlines() or [""])[0]).strip()
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return ImageError(what, rule, "check the address and the network", why)
+    remedy = "check your credentials" if "redential" in why else "check the address and the network"
+    return ImageError(what, rule, remedy, why)
+
+
+def _status(error: BaseException) -> tuple[int | None, str]:
+    """The number of an answer of HTTP, and the store's word for it, where an error has them."""
+    status, answer = getattr(error, "status", None), getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return status, ""
+    return answer.get("ResponseMetadata", {}).get("HTTPStatusCode", status), str(
+        answer.get("Error", {}).get("Code", "")
+    )

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, suppress
 from contextvars import ContextVar, Token
-from pathlib import Path
 from threading import Lock, RLock, Thread, current_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -49,7 +48,7 @@ class Unfinished:
     """Temporary files with the threads that write them, and the threads whose files are not needed any more."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, Thread] = {}
+        self._files: dict[str | os.PathLike[str], Thread] = {}
         self._abandoned: WeakSet[Thread] = WeakSet()
         self._steps = Lock()
 
@@ -64,11 +63,11 @@ class Unfinished:
                 raise ImageError(f"output '{target}'", "is not written", why="the run was interrupted")
             yield
 
-    def add(self, name: Path) -> None:
+    def add(self, name: str | os.PathLike[str]) -> None:
         """Remember a temporary file of this thread. Call it within a `step`."""
         self._files[name] = current_thread()
 
-    def remove(self, name: Path) -> None:
+    def remove(self, name: str | os.PathLike[str]) -> None:
         """Forget a temporary file that is finished or deleted."""
         self._files.pop(name, None)
 
@@ -106,7 +105,8 @@ class Context:
     """What a run keeps and changes. Enter it with ``with``.
 
     Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
-    belongs to the whole process: only the command line may. `batch` is there if it belongs to a command of a batch.
+    belongs to the whole process: only the command line may. `program` says whether the process ends with it, too, so that
+    what cannot be undone may be changed. `batch` is there if it belongs to a command of a batch.
 
     Attributes
     ----------
@@ -120,8 +120,8 @@ class Context:
         Whether nobody reads standard output any more.
     """
 
-    def __init__(self, owns_process: bool = False, batch: Batch | None = None) -> None:
-        self.owns_process, self.batch = owns_process, batch
+    def __init__(self, owns_process: bool = False, batch: Batch | None = None, program: bool = False) -> None:
+        self.owns_process, self.batch, self.program = owns_process, batch, program
         self.unfinished = Unfinished()
         self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}

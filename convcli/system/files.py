@@ -1,7 +1,5 @@
 """Files and standard streams. An output is either complete or does not exist."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os
@@ -11,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -149,7 +146,8 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         return
     path = settled(target, replace)
     unfinished = current().unfinished
-    name = path.parent / f".{path.name[:40]}.convcli-{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp"
+    folder, own = os.path.split(path)
+    name = os.path.join(folder, f".{own[:40]}.convcli-{os.getpid()}-{monotonic_ns()}-{get_ident()}.tmp")
     before = status_of(path)
     try:
         with _new(name, target, 0o600 if before else permissions(source), unfinished) as stream:
@@ -173,7 +171,7 @@ def writing(target: str, source: str | None = None, replace: bool = True) -> Ite
         unfinished.remove(name)
 
 
-def settled(target: str, replace: bool, folder: bool = False) -> Path:
+def settled(target: str, replace: bool, folder: bool = False) -> str:
     """The path that an output gets, after all symlinks.
 
     Parameters
@@ -192,20 +190,31 @@ def settled(target: str, replace: bool, folder: bool = False) -> Path:
     ExistsError
         The target exists and may not be replaced.
     """
-    path = Path(target)
+    path = target
     try:
-        path = Path(os.path.realpath(target))
-        if not folder and path.is_dir():
+        path = os.path.realpath(target)
+        found = _found(path)
+        if found is not None and not folder and stat.S_ISDIR(found.st_mode):
             remedy = "end it in '/' to write into it, or name a file"
             raise ImageError(f"output '{target}'", "is a folder", remedy)
-        if not replace and path.exists():
+        if found is not None and not replace:
             raise exists(target)
-        if path.exists() and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
+        if found is not None and not os.access(path, os.W_OK):  # renaming would replace even a read-only file
             remedy = "make it writable, or name another"
             raise ImageError(f"output '{target}'", "cannot be written", remedy, "it is read-only")
     except (OSError, ValueError) as error:
-        raise unwritable(target, error, path.parent) from None
+        raise unwritable(target, error, os.path.dirname(path) or os.curdir) from None
     return path
+
+
+def _found(path: str) -> os.stat_result | None:
+    """The status of a file; None if there is none. Raises an `OSError` if that cannot be found out."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP):
+            return None
+        raise
 
 
 def make_like(descriptor: int, before: os.stat_result) -> None:
@@ -218,30 +227,31 @@ def make_like(descriptor: int, before: os.stat_result) -> None:
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
-def _new(name: Path, target: str, mode: int, unfinished: Unfinished) -> BinaryIO:
+def _new(name: str, target: str, mode: int, unfinished: Unfinished) -> BinaryIO:
     """A new file, opened for writing: on Linux one without a name, of which nothing stays if the program is killed.
 
     Elsewhere, and in file systems that have no such files, it gets the name `name`; an error if there is one of that name.
     Those that a killed program has left in the folder are deleted.
     """
+    folder = os.path.dirname(name)
     flags = os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with unfinished.step(target):
-            descriptor = _unnamed(name.parent, mode)
+            descriptor = _unnamed(folder, mode)
             if descriptor is None:
-                current().kept((_clear, name.parent), partial(_clear, name.parent))
+                current().kept((_clear, folder), partial(_clear, folder))
                 descriptor = os.open(name, os.O_WRONLY | flags, mode)
                 unfinished.add(name)
         return os.fdopen(descriptor, "wb")
     except (OSError, ValueError) as error:
-        raise unwritable(target, error, name.parent) from None
+        raise unwritable(target, error, folder) from None
 
 
 _NO_UNNAMED = errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT
 """What systems without unnamed files answer: the file system, the kernel, or that there is no such folder, which is told later."""
 
 
-def _unnamed(folder: Path, mode: int) -> int | None:
+def _unnamed(folder: str, mode: int) -> int | None:
     """A file without a name in a folder; None where there are none, or where they cannot get a name."""
     if not hasattr(os, "O_TMPFILE"):
         return None
@@ -257,7 +267,7 @@ def _unnamed(folder: Path, mode: int) -> int | None:
     return None
 
 
-def _named(stream: BinaryIO, name: Path, path: Path, unfinished: Unfinished) -> bool:
+def _named(stream: BinaryIO, name: str, path: str, unfinished: Unfinished) -> bool:
     """Give an unnamed file the name `path`, or, if there is a file of that name, `name`. Whether it is `path`."""
     if os.path.lexists(name):
         return False
@@ -277,7 +287,7 @@ def _named(stream: BinaryIO, name: Path, path: Path, unfinished: Unfinished) -> 
 _LEFT = r"\..*\.convcli-([0-9]+)-[0-9]+-[0-9]+\.tmp"
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: str) -> None:
     """Delete the temporary files that programs have left in a folder which do not run any more. Windows keeps what is open."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -327,10 +337,10 @@ class _Whole:
         self.stream.flush()
 
 
-def status_of(path: Path) -> os.stat_result | None:
+def status_of(path: str | os.PathLike[str]) -> os.stat_result | None:
     """Owner and mode of the file that is replaced; None if the target is a new file."""
     with suppress(FileNotFoundError):
-        return path.stat()
+        return os.stat(path)
     return None
 
 
@@ -357,7 +367,7 @@ OPEN_FILES = errno.EMFILE, errno.ENFILE
 """The numbers of errors that too many files are open, in the process or in the system."""
 
 
-def reason(error: Exception, folder: Path | None = None) -> Reason:
+def reason(error: Exception, folder: str | os.PathLike[str] | None = None) -> Reason:
     """What an `OSError` means, or the `ValueError` for a path that contains a NUL.
 
     `folder` is the folder of a file that should have been created. Leave it out for errors of reading.
@@ -367,7 +377,7 @@ def reason(error: Exception, folder: Path | None = None) -> Reason:
             return Reason(f"{lost} does not exist any more", "change to another with cd")
         if folder is None:
             return Reason("there is no such file", "check the path")
-        if folder.is_dir():  # in /proc, for one
+        if os.path.isdir(folder):  # in /proc, for one
             return Reason(f"no file can be made in '{folder}'", "use another folder")
         return Reason(f"there is no folder '{folder}'", "make it first")
     if isinstance(error, IsADirectoryError):
@@ -404,12 +414,12 @@ def _lost_folder() -> str:
     return ""
 
 
-def refusal(what: str, rule: str, error: Exception, folder: Path | None = None) -> ImageError:
+def refusal(what: str, rule: str, error: Exception, folder: str | os.PathLike[str] | None = None) -> ImageError:
     """The error that `what` breaks a rule, for the `reason` that an error of the operating system has."""
     kind = ExhaustedError if getattr(error, "errno", None) in OPEN_FILES else ImageError
     return kind(what, rule, **reason(error, folder)._asdict())
 
 
-def unwritable(target: str, error: Exception, folder: Path | None = None) -> ImageError:
+def unwritable(target: str, error: Exception, folder: str | os.PathLike[str] | None = None) -> ImageError:
     """The error that an output cannot be written; see `reason`."""
     return refusal(f"output '{target}'", "cannot be written", error, folder)

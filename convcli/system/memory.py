@@ -1,7 +1,5 @@
 """How much memory there is, so that work that does not fit is refused early. Standard library only."""
 
-from __future__ import annotations
-
 import gc
 import os
 import re
@@ -72,18 +70,24 @@ ARRAY_BYTES, SPARE_BYTES = 4 << 20, 64 << 20
 
 
 def settle() -> None:
-    """Let memory of large arrays go back to the system at once, as long as this process runs: only in one of our own.
-
-    By default, glibc learns from the first large array to keep the next ones: blocks, one after another, then take up to
-    half as much again (measured), and no less time. Arrays of small pictures it gives back and asks for anew, which takes a
-    quarter of the time of a batch (measured). Dask's own setting (``MALLOC_TRIM_THRESHOLD_``) makes it ask the system
-    for every array of more than 128 KiB, which doubles the time. Other C libraries are left as they are.
+    """Prepare for much work, as long as this process runs: only in one of our own. See `keep_arrays`.
 
     Python searches for garbage as usual: while the program starts, it does not.
     """
-    import ctypes
-
     gc.set_threshold(700, 10, 10)
+    keep_arrays()
+
+
+def keep_arrays() -> None:
+    """Let memory of large arrays go back to the system at once, and keep that of others, in a process of our own.
+
+    By default, glibc learns from the first large array to keep the next ones: blocks, one after another, then take up to
+    half as much again (measured), and no less time. Smaller arrays it gives back and asks for anew, which takes a quarter of
+    the time of a batch, and touches a third of the pages of a single PNG (measured). Dask's own setting
+    (``MALLOC_TRIM_THRESHOLD_``) makes it ask the system for every array of more than 128 KiB, which doubles the time. Other C
+    libraries are left as they are.
+    """
+    import ctypes
 
     with suppress(OSError, AttributeError, TypeError):
         change = ctypes.CDLL(None).mallopt

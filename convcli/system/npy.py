@@ -1,18 +1,18 @@
 """Read .npy streams without ever unpickling, and write them. Used for kernels, weights and tensors."""
 
-from __future__ import annotations
-
 import io
 import tokenize
 from math import prod
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
-from numpy.typing import NDArray
 
 from convcli.system import memory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class NpyError(ValueError):
@@ -86,7 +86,7 @@ def check(found: Header, size: int) -> None:
         raise _invalid()
 
 
-def read(stream: BinaryIO, size: int) -> NDArray[np.generic]:
+def read(stream: BinaryIO, size: int) -> "NDArray[np.generic]":
     """The array in a .npy stream, of its own shape and dtype, in native byte order. Long doubles become float64.
 
     `size` is the length of the stream. Before anything is read, what the header announces is compared with it, and with the
@@ -124,7 +124,7 @@ def head(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
     return header.getvalue()
 
 
-def write(stream: BinaryIO, array: NDArray[Any]) -> None:
+def write(stream: BinaryIO, array: "NDArray[Any]") -> None:
     """Write a C-contiguous array like `numpy.save`, whose own errors do not say why writing failed."""
     stream.write(head(array.shape, array.dtype))
     stream.write(array.data.cast("B") if array.size else b"")

@@ -1,4 +1,4 @@
-"""Files and objects by paths and URLs: ranges of bytes from several threads at once, names, whole objects written.
+"""Objects by their URLs, and files by their paths: whether they are there, names, whole contents. Ranges: `convcli.system.ranges`.
 
 A path never needs fsspec. A URL (``s3://``, ``https://``) needs it, and for most schemes another package. How it gets its
 credentials is up to fsspec; they are not printed here.
@@ -8,58 +8,40 @@ from __future__ import annotations
 
 import io
 import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
-from typing import Any, BinaryIO, Protocol, cast
+from contextvars import copy_context
+from functools import partial
+from threading import Thread
+from typing import Any, BinaryIO, NamedTuple
 
 from convcli import extras
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.system import files
-from convcli.system.addresses import SCHEMES, Place, place_of, reached, shown
+from convcli.system.addresses import SCHEMES, place_of, reached
 from convcli.system.names import exists as names_exists
 
-_BUFFER_BYTES = 1 << 16
+TRIES = 2
+"""How often s3fs tries a request after botocore has given it up, which by itself tries five times (``AWS_MAX_ATTEMPTS``)."""
+
+PATIENCE = 2.0
+"""What a run leaves in a store is tidied up at its end if this takes at most so many seconds."""
+
+ROOTS = "zarr.json", ".zgroup", ".zarray"
+"""Without one of these, what lies below the address of a Zarr is not complete."""
 
 
-class Ranges(Protocol):
-    """The bytes of a file or an object."""
-
-    size: int
-
-    def read(self, start: int, length: int) -> bytes:
-        """The bytes from `start`; fewer if it ends. From several threads at once."""
-        ...
-
-    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
-        """The bytes from each of several places."""
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
-
-
-def opened(source: str) -> Ranges:
-    """A file or an object, opened for reading in ranges."""
-    place = place_of(source)
-    with reached(source):
-        return _File(place.name, source) if place.is_local else _Object(place, source)
-
-
-def stream(ranges: Ranges) -> BinaryIO:
-    """Ranges as a stream that can seek, for one thread. Closing it leaves them open."""
-    return cast("BinaryIO", io.BufferedReader(_Raw(ranges), _BUFFER_BYTES))
-
-
-def has(source: str) -> bool:
-    """Whether there is a file, a folder or an object of this name."""
+def exists(source: str) -> bool:
+    """Whether there is a file, a folder or an object of this name; of a URL that ends in ``.zarr``, a Zarr that is complete."""
     place = place_of(source)
     if place.is_local:
         return os.path.exists(place.name)
-    with reached(source):
-        return bool(file_system(source).exists(place.name))
+    name = place.name.rstrip("/")
+    with reached(source, "address", "cannot be looked up"):
+        system = file_system(source)
+        if name.endswith(".zarr"):
+            return any(system.exists(f"{name}/{root}") for root in ROOTS)
+        return bool(system.exists(name))
 
 
 def is_folder(source: str) -> bool:
@@ -91,51 +73,38 @@ def _version(info: dict[str, Any]) -> str:
     return size
 
 
-def names(folder: str) -> Iterator[str]:
-    """The names of all files below a folder or a prefix, one after another: paths or URLs, in no order.
+class Entry(NamedTuple):
+    """What is in a prefix of objects: an object, or a further prefix."""
 
-    Only the entries of one folder are held at a time; of S3, of one page.
-    """
+    name: str
+    is_folder: bool
+
+
+def entries(folder: str) -> Iterator[Entry]:
+    """What is in a prefix, in no order; nothing if there is no such prefix. Of S3, one page is held at a time."""
     place = place_of(folder)
     with reached(folder):
-        if place.is_local:
-            yield from _below(place.name)
-            return
         system = file_system(folder)
-        head = f"{place.scheme}://"
-        for name in _objects(system, system._strip_protocol(place.name)):
-            yield name if "://" in name else head + name.lstrip("/")
+        prefix = system._strip_protocol(place.name).rstrip("/")
+        for entry in _listed(system, prefix):
+            name = entry["name"].rstrip("/")
+            if name.strip("/") != prefix.strip("/"):  # which some stores have as an object without content
+                yield Entry(name.rpartition("/")[2], entry["type"] == "directory")
 
 
-def _below(folder: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path)
-            elif entry.is_file():
-                yield entry.path
-
-
-def _objects(system: Any, prefix: str) -> Iterator[str]:
+def _listed(system: Any, prefix: str) -> Iterator[dict[str, Any]]:
     pages = getattr(system, "_iterdir", None) if "s3" in system.protocol else None
-    if pages is not None:
-        from fsspec.asyn import sync
-
-        bucket, _, key = prefix.partition("/")
-        found = pages(bucket, delimiter="", prefix=f"{key.rstrip('/')}/" if key else "")
-        with suppress(StopAsyncIteration):
-            while True:
-                entry = sync(system.loop, found.__anext__)
-                if not entry["name"].endswith("/"):
-                    yield entry["name"]
+    if pages is None:
+        with suppress(FileNotFoundError):
+            yield from system.ls(prefix, detail=True)
         return
-    waiting = [prefix]
-    while waiting:
-        for entry in system.ls(waiting.pop(), detail=True):
-            if entry["type"] == "directory":
-                waiting.append(entry["name"])
-            else:
-                yield entry["name"]
+    from fsspec.asyn import sync
+
+    bucket, _, key = prefix.partition("/")
+    found = pages(bucket, prefix=f"{key}/" if key else "")
+    with suppress(StopAsyncIteration):
+        while True:
+            yield sync(system.loop, found.__anext__)
 
 
 def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
@@ -155,27 +124,34 @@ def contents(source: str, most: int = files.MAX_BYTES) -> bytes:
     return data
 
 
-ROOTS = "zarr.json", ".zgroup", ".zarray"
-"""Without one of these, what lies below the address of a Zarr is not complete."""
-
-
-def exists(target: str) -> bool:
-    """Whether there is a file or an object of this name, or a Zarr that is complete."""
-    place = place_of(target)
-    if place.is_local:
-        return os.path.lexists(place.name)
-    name = place.name.rstrip("/")
-    with reached(target, "output", "cannot be looked up"):
-        system = file_system(target)
-        if name.endswith(".zarr"):
-            return any(system.exists(f"{name}/{root}") for root in ROOTS)
-        return bool(system.exists(name))
-
-
 def remove(folder: str) -> None:
-    """Delete the objects below an address. Nothing is done if there are none."""
-    with reached(folder, "output", "cannot be deleted"), suppress(FileNotFoundError):
-        file_system(folder).rm(place_of(folder).name, recursive=True)
+    """Delete the objects below an address. Nothing is done if there are none.
+
+    Raises `ImageError` if one of them is left: not all stores say what they did not delete.
+    """
+    with reached(folder, "output", "cannot be deleted"):
+        if next(entries(folder), None) is None:
+            return
+        system, name = file_system(folder), place_of(folder).name
+        found = system.find(name)
+        with suppress(FileNotFoundError):
+            system.rm(found)
+        if not {*found}.isdisjoint(system.find(name)):
+            raise PermissionError
+
+
+def copy(folder: str, to: str) -> None:
+    """Have a store copy the objects below an address to another address in it. Those that are there are replaced."""
+    with reached(to, "output", "cannot be written"):
+        system, first, second = file_system(folder), place_of(folder).name, place_of(to).name
+        found = system.find(first)
+        start = len(system._strip_protocol(first))
+        for some in (found[n : n + COPIES] for n in range(0, len(found), COPIES)):
+            system.copy(some, [second + name[start:] for name in some], on_error="raise")
+
+
+COPIES = 1 << 10
+"""So many objects are copied at once."""
 
 
 @contextmanager
@@ -191,6 +167,13 @@ def writing(target: str, replace: bool = True) -> Iterator[BinaryIO]:
     put(target, stream.getvalue())
 
 
+def patiently(act: Callable[[], None]) -> None:
+    """Do something for at most `PATIENCE` seconds: a store that does not answer holds up nobody who wants to end."""
+    thread = Thread(target=copy_context().run, args=(act,), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+
+
 def put(target: str, data: bytes) -> None:
     """Write a whole file or object, which replaces what is there at once."""
     place = place_of(target)
@@ -199,7 +182,23 @@ def put(target: str, data: bytes) -> None:
             to.write(data)
         return
     with reached(target, "output", "cannot be written"):
-        file_system(target).pipe_file(place.name, data)
+        system = file_system(target)
+        try:
+            system.pipe_file(place.name, data)
+        except (KeyboardInterrupt, SystemExit):
+            patiently(partial(_forget, system, place.name))
+            raise
+
+
+def _forget(system: Any, name: str) -> None:
+    """Delete the parts of an upload that was interrupted. One that failed has been deleted already."""
+    if "s3" not in system.protocol:
+        return
+    bucket, key, _ = system.split_path(name)
+    with suppress(Exception):
+        for upload in system.list_multipart_uploads(bucket):
+            if upload["Key"] == key:
+                system.abort_mpu(bucket, key, upload["UploadId"])
 
 
 def file_system(source: str, asynchronous: bool = False) -> Any:
@@ -218,138 +217,13 @@ def file_system(source: str, asynchronous: bool = False) -> Any:
 
     with reached(source):
         if place.scheme != "memory":
-            return fsspec.filesystem(place.scheme, use_listings_cache=False, asynchronous=asynchronous)
+            system = fsspec.filesystem(place.scheme, use_listings_cache=False, asynchronous=asynchronous)
+            if place.scheme == "s3":
+                system.retries = TRIES
+            return system
         system = fsspec.filesystem("memory")
         if not asynchronous:
             return system
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
         return AsyncFileSystemWrapper(system, asynchronous=True)
-
-
-class _File:
-    """A file of this machine."""
-
-    def __init__(self, path: str, source: str) -> None:
-        self._source = source
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"input '{source}'", "is a folder", "name a file, or a Zarr")
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(
-                f"input '{source}'", "cannot be read in parts", "write it to a file first", "it is no file"
-            )
-        self._descriptor: int | None = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self.size = os.fstat(self._descriptor).st_size
-        self._lock = Lock()
-        self._at: Callable[[int, int, int], bytes] = getattr(os, "pread", self._sought)
-
-    def read(self, start: int, length: int) -> bytes:
-        """See `Ranges.read`."""
-        assert self._descriptor is not None
-        with reached(self._source):
-            data = self._at(self._descriptor, length, start)
-            if len(data) == length or start + len(data) >= self.size:
-                return data
-            parts = [data]  # Linux reads at most 2 GiB at a time
-            start, length = start + len(data), length - len(data)
-            while length and (data := self._at(self._descriptor, length, start)):
-                parts.append(data)
-                start, length = start + len(data), length - len(data)
-            return b"".join(parts)
-
-    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
-        """See `Ranges.read_many`."""
-        return [self.read(start, length) for start in starts]
-
-    def _sought(self, descriptor: int, length: int, start: int) -> bytes:
-        with self._lock:
-            os.lseek(descriptor, start, os.SEEK_SET)
-            return os.read(descriptor, length)
-
-    def close(self) -> None:
-        """See `Ranges.close`."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        with suppress(AttributeError, OSError):
-            self.close()
-
-
-class _Object:
-    """An object behind a URL."""
-
-    def __init__(self, place: Place, source: str) -> None:
-        self._system, self._name, self._source = file_system(source), place.name, source
-        info = self._system.info(self._name)
-        size = info.get("size")
-        if info.get("type") == "directory":
-            raise ImageError(f"input '{shown(source)}'", "is a folder", "name a file")
-        if not isinstance(size, int):
-            raise self._whole("its server does not say how long it is")
-        self.size = size
-        if place.scheme.startswith("http") and size > 1:
-            self._probe(info)
-
-    def _probe(self, info: dict[str, Any]) -> None:
-        """Ask for one byte: a server that knows no ranges sends everything, each time."""
-        if info.get("partial") is not False:
-            with suppress(ValueError), self._system.open(self._name, block_size=1, cache_type="none") as one:
-                one.seek(1)
-                if len(one.read(1)) == 1:
-                    return
-        raise self._whole("its server sends no ranges")
-
-    def _whole(self, why: str) -> ImageError:
-        return ImageError(f"input '{shown(self._source)}'", "cannot be read in parts", "fetch it first", why)
-
-    def read(self, start: int, length: int) -> bytes:
-        """See `Ranges.read`."""
-        stop = min(start + length, self.size)
-        if stop <= start:
-            return b""
-        with reached(self._source):
-            return self._sent(self._system.cat_file(self._name, start=start, end=stop), stop - start)
-
-    def read_many(self, starts: Sequence[int], length: int) -> list[bytes]:
-        """See `Ranges.read_many`. All are asked for at once."""
-        if len(starts) == 1 or not length:
-            return [self.read(start, length) for start in starts]
-        with reached(self._source):
-            stops = [start + length for start in starts]
-            found = self._system.cat_ranges([self._name] * len(starts), list(starts), stops, on_error="raise")
-        return [self._sent(data, length) for data in found]
-
-    def _sent(self, data: Any, length: int) -> bytes:
-        if len(data) != length:
-            why = f"of {length} bytes it sent {len(data)}"
-            raise ImageError(f"input '{shown(self._source)}'", "cannot be read", "try again", why)
-        return bytes(data)
-
-    def close(self) -> None:
-        """See `Ranges.close`."""
-
-
-class _Raw(io.RawIOBase):
-    """Ranges as a stream."""
-
-    def __init__(self, ranges: Ranges) -> None:
-        self._ranges, self._place = ranges, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._place = max(0, offset + (0, self._place, self._ranges.size)[whence])
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._ranges.read(self._place, len(buffer))
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)

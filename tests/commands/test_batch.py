@@ -185,6 +185,15 @@ def test_other_words_for_it(word: str, folder: Path) -> None:
     assert "use 'convcli batch FILE'" in run(word, cwd=folder).err
 
 
+def test_a_document_has_no_secret(folder: Path) -> None:
+    """Not of an address, in the command or in its error."""
+    line = "apply 'http://me:hidden@127.0.0.1:9/x.png?signature=hidden' -k box -o out.png"
+    result = listed(line, folder=folder, options="--json-lines")
+    assert b"hidden" not in result.out + result.err.encode()
+    [document] = documents(result)
+    assert document["command"] == "apply 'http://127.0.0.1:9/x.png?…' -k box -o out.png"
+
+
 @pytest.mark.parametrize(("typed", "meant"), [("--ignore-errors", "--keep-going"), ("--jsonl", "--json-lines")])
 def test_other_words_for_its_options(typed: str, meant: str, folder: Path) -> None:
     assert f"did you mean {meant}?" in run("batch", typed, cwd=folder).err

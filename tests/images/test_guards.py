@@ -10,6 +10,7 @@ from PIL import Image
 from convcli import images
 from convcli.errors import ImageError
 from convcli.images.guards import MAX_PIXELS, settle
+from convcli.system import memory
 from convcli.system.context import Context
 from support.cli import run
 from support.processes import BEGIN, COMPARE, SAME, SNAPSHOT, ran
@@ -164,6 +165,19 @@ def test_others_do_not_settle_anything() -> None:
     with Context():
         settle(2 * MAX_PIXELS)
         assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_only_the_command_line_changes_how_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once: then small arrays keep their memory for the next ones, also those of a single image."""
+    changed = []
+    monkeypatch.setattr(memory, "keep_arrays", lambda: changed.append(True))
+    with Context():
+        settle()
+    assert not changed
+    with Context(owns_process=True):
+        settle()
+        settle()
+    assert len(changed) == 1
 
 
 def test_what_pillow_does_not_support_has_another_remedy_than_what_is_damaged(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def coded(container: str, mode: str = "RGB", **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def taken(path: Path, max_pixels: int | None = None) -> Image.Image | None:
+def taken(path: Path, max_pixels: int | None = None) -> prefetch.Decoded | None:
     with prefetch.decoding_of(str(path), max_pixels):
         if not os.path.isfile(path):
             return None
@@ -73,7 +73,8 @@ def test_it_is_the_picture(name: str, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(PLAIN[name])
     found = taken(tmp_path / "in")
     assert found is not None
-    np.testing.assert_array_equal(np.asarray(found), np.asarray(Image.open(tmp_path / "in")))
+    np.testing.assert_array_equal(found.array, np.asarray(Image.open(tmp_path / "in")))
+    assert found.image.mode == Image.open(tmp_path / "in").mode
 
 
 @pytest.mark.parametrize("name", ANOTHER)

@@ -18,7 +18,7 @@ from convcli import images
 from convcli.cli import main
 from convcli.geometry import Size
 from convcli.images import guards, reading
-from convcli.runs import batch, block_work, journal
+from convcli.runs import block_work, journal, single
 from support.cli import run
 from support.pictures import write
 
@@ -205,7 +205,7 @@ def test_want_of_memory_names_blocks(folder: Path, tmp_path: Path, monkeypatch: 
 
     words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif"]
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "process", exhausted)
+        patch.setattr(single, "process", exhausted)
         result = invoke(*words)
     assert result.exit_code == 2
     assert result.stderr.endswith("use a smaller image, kernel or padding, or --memory 2G for a .tif, .npy or .ppm\n")

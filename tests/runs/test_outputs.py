@@ -125,8 +125,8 @@ def quicker(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program, which puts `a-box.png` into the folder while this one has its own half written."""
     usual = files._new
 
-    def new(name: Path, *rest: Any) -> BinaryIO:
-        if "a-box" in name.name:
+    def new(name: str, *rest: Any) -> BinaryIO:
+        if "a-box" in Path(name).name:
             (inputs / "a-box.png").write_text("precious")
         return usual(name, *rest)
 
@@ -453,3 +453,26 @@ def test_in_place_does_not_change_the_format(name: str, content: str, inputs: Pa
     assert f"'{name}' is {content}" in result.err
     assert len(result.err.splitlines()) == 1
     assert (inputs / name).read_bytes() == before
+
+
+def test_in_place_keeps_icons_of_other_sizes(inputs: Path) -> None:
+    Image.open(inputs / "a.png").convert("RGBA").resize((64, 64)).save(inputs / "a.ico", sizes=[(16, 16), (64, 64)])
+    before = (inputs / "a.ico").read_bytes()
+    result = run("apply", "a.ico", *BOX, "--in-place", cwd=inputs)
+    assert result.code == 2
+    assert "--in-place would drop pictures of 'a.ico'" in result.err
+    assert (inputs / "a.ico").read_bytes() == before
+
+
+def test_in_place_keeps_what_follows_a_picture(inputs: Path) -> None:
+    """The film of a Motion Photo, for one; but padding is nothing to keep."""
+    for ending in ("jpg", "png"):
+        photo = inputs / f"photo.{ending}"
+        Image.open(inputs / "a.png").convert("RGB").save(photo)
+        whole = photo.read_bytes()
+        photo.write_bytes(whole + b"ftypmp42 and so on")
+        result = run("apply", photo.name, *BOX, "--in-place", cwd=inputs)
+        assert result.code == 2
+        assert f"--in-place would drop the 18 bytes that follow the picture of '{photo.name}'" in result.err
+        photo.write_bytes(whole + bytes(100))
+        done("apply", photo.name, *BOX, "--in-place", cwd=inputs)

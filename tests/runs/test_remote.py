@@ -13,8 +13,13 @@ import pytest
 import tifffile
 from click.testing import CliRunner, Result
 
+import convcli
 from convcli import images
 from convcli.cli import main
+from convcli.images.reading import windows
+from convcli.runs import blocks
+from convcli.runs.journal import Journal
+from support.servers import serving
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)
 
@@ -108,3 +113,50 @@ def test_addresses_that_are_not_read(source: str, said: str, memory: Any, tmp_pa
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(("ending", "blocks"), [("tif", True), ("png", False)])
+def test_a_file_is_opened_once_to_be_looked_at_and_read(
+    ending: str, blocks: bool, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    real = windows.opened
+    monkeypatch.setattr(windows, "opened", lambda source: opened.append(source) or real(source))
+    memory.pipe_file("/in/a.img", local(tmp_path, ending).read_bytes())
+    found = document("apply", "memory://in/a.img", "-k", "box:3", "-o", tmp_path / "out.tif")
+    assert ("blocks" in found) == blocks
+    assert opened == ["memory://in/a.img"]
+    convcli.apply("memory://in/a.img", str(tmp_path / "again.tif"), "box:3")
+    assert opened == ["memory://in/a.img"] * 2
+    assert (tmp_path / "again.tif").read_bytes() == (tmp_path / "out.tif").read_bytes()
+
+
+def test_no_line_shows_a_signature(tmp_path: Path) -> None:
+    """Users, passwords and queries of addresses are for the server alone."""
+    local(tmp_path, "png")
+    local(tmp_path, "tif")
+    (tmp_path / "words.png").write_text("no image")
+    with serving(tmp_path) as server:
+        start = server.address.replace("://", "://me:SECRET@")
+        png, tif, none, words = (
+            f"{start}/{name}?sig=SECRET" for name in ("local.png", "local.tif", "none.png", "words.png")
+        )
+        kernel = ["-k", "box:3"]
+        lines = [
+            (0, ["apply", png, *kernel, "-o", tmp_path / "a.png"]), (0, ["apply", tif, *kernel, "-o", tmp_path / "a.tif", "-v"]),
+            (0, ["apply", tif, *kernel, "-o", tmp_path / "b.tif", "--json"]), (2, ["apply", none, *kernel]),
+            (2, ["apply", words, *kernel]), (2, ["apply", png, *kernel, "-o", png]), (0, ["compare", png, *kernel]),
+            (1, ["apply", none, words, png, *kernel, "-o", f"{tmp_path}/out/"]), (0, ["explain", png, *kernel, "--at", "5,5"]),
+            (1, ["apply", none, words, *kernel, "-o", f"{tmp_path}/out/", "--json-lines"]),
+            (2, ["apply", tif, *kernel, "--max-pixels", "9"]), (2, ["apply", png, "-k", f"{start}/k.npy?sig=SECRET"]),
+        ]  # fmt: skip
+        for code, line in lines:
+            result = invoke(*line)
+            assert result.exit_code == code, result.stderr
+            assert "SECRET" not in result.stdout + result.stderr, line
+        with pytest.MonkeyPatch.context() as patch:  # the journal of a run that was stopped
+            patch.setattr(blocks.Run, "done", lambda self: pytest.fail("stopped"))
+            patch.setattr(Journal, "remove", Journal.close)
+            with pytest.raises(pytest.fail.Exception):
+                invoke("apply", tif, *kernel, "-o", tmp_path / "stopped.tif")
+    assert "SECRET" not in (tmp_path / ".stopped.tif.convcli").read_text()

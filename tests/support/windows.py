@@ -7,7 +7,8 @@ import numpy as np
 
 from convcli import images
 from convcli.images import Picture
-from convcli.images.picture import Described, WindowedFile
+from convcli.images.opened_file import WindowedFile
+from convcli.images.picture import Described
 from convcli.images.reading.windows import opened_windows
 
 Window = tuple[slice, slice]

@@ -3,6 +3,7 @@
 import pytest
 
 from convcli.errors import ImageError
+from convcli.errors import shown as shown_as
 from convcli.system import addresses
 
 
@@ -16,7 +17,7 @@ from convcli.system import addresses
 def test_paths_and_addresses(source: str, local: bool, name: str) -> None:
     found = addresses.place_of(source)
     assert (found.is_local, found.name) == (local, name)
-    assert addresses.is_remote(source) != local
+    assert addresses.place_of(source).is_local == local
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_paths_and_addresses(source: str, local: bool, name: str) -> None:
     ],
 )  # fmt: skip
 def test_credentials_are_not_shown(source: str, shown: str) -> None:
-    assert addresses.shown(source) == shown
+    assert shown_as(source) == shown
 
 
 def test_errors_of_a_package_show_no_address() -> None:
@@ -39,3 +40,52 @@ def test_errors_of_a_package_show_no_address() -> None:
     )
     with pytest.raises(ImageError, match="access is denied; check your credentials"), addresses.reached("s3://b/k"):
         raise PermissionError("403")
+
+
+class AnsweredError(Exception):
+    """As botocore has it."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"An error occurred ({code})")
+        self.response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AnsweredError(403, "403"), "access is denied; check your credentials"),
+        (
+            AnsweredError(403, "SignatureDoesNotMatch"),
+            "access is denied (SignatureDoesNotMatch); check your credentials",
+        ),
+        (AnsweredError(404, "NoSuchKey"), "there is no such object; check the address"),
+        (AnsweredError(404, "NoSuchBucket"), "there is no such bucket; check the address"),
+        (
+            AnsweredError(500, "InternalError"),
+            "AnsweredError: An error occurred (InternalError); check the address and the network",
+        ),
+        (RuntimeError("Unable to locate credentials"), "Unable to locate credentials; check your credentials"),
+    ],
+)
+def test_answers_of_a_store(error: Exception, said: str) -> None:
+    for raised in (error, OSError("in between")):
+        raised.__cause__ = None if raised is error else error
+        with pytest.raises(ImageError) as told, addresses.reached("s3://b/k"):
+            raise raised
+        assert str(told.value).endswith(said)
+
+
+@pytest.mark.parametrize("source", ["s3://me:a/b+c@bucket/k", "s3://me@bucket/k", "gs://me:secret@bucket/k"])
+def test_a_bucket_has_no_user(source: str) -> None:
+    with pytest.raises(
+        ImageError, match=r"address '..://bucket/k' has a user or a password in it: leave them out"
+    ) as told:
+        addresses.place_of(source)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://bucket/a:x@y", "s3://arn:aws:s3:eu-west-1:1:accesspoint/me/k", "az://box@host/k"]
+)
+def test_other_addresses_are_taken(source: str) -> None:
+    assert addresses.place_of(source).name == source

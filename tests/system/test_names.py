@@ -5,15 +5,17 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from convcli.runs.outputs import resolve
 from convcli.system import names
 from convcli.system.context import Context
-from convcli.system.names import folded, one_place, taken_for_one
+from convcli.system.names import ending_of, folded, name_of, one_place, stem_and_ending, taken_for_one
 from support.cli import binary, run
 from support.pictures import write
 
@@ -227,3 +229,26 @@ def test_folded() -> None:
     assert folded(unicodedata.normalize("NFC", "\u01d5")) == folded("u\u0308\u0304")
     assert folded("a") != folded("b")
     assert folded("caf\udcff") == folded("CAF\udcff")  # a byte that is no text
+
+
+@given(st.text("ab.Pn /", max_size=12))
+@example(".png")
+@example("..png")
+@example("x.png/")
+@example("a.zarr/.")
+@example("...")
+@example("a/..")
+def test_names_and_endings_are_those_of_pathlib(path: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("POSIX paths")
+    expected = PurePosixPath(path)
+    assert name_of(path) == expected.name
+    if expected.name.rstrip(".") == expected.name or not expected.name.strip("."):
+        assert stem_and_ending(path) == (expected.stem, expected.suffix)
+        assert ending_of(path) == expected.suffix.lower()
+
+
+@pytest.mark.parametrize(("path", "parts"), [("a.", ("a.", "")), ("a.png.", ("a.png.", "")), ("..", ("..", ""))])
+def test_a_dot_at_the_end_is_no_ending(path: str, parts: tuple[str, str]) -> None:
+    """Pythons differ in it."""
+    assert stem_and_ending(path) == parts

@@ -176,4 +176,4 @@ def test_what_cannot_be_expressed_is_all_that_is_said(tool: str, what: str) -> N
 def test_reflect_is_said_to_be_missing(tool: str) -> None:
     request = request_for(ConvSpec(padding="same", padding_mode="reflect"), (5, 5), "box:3")
     assert "# cannot be expressed: padding mode reflect; 'mirror' is symmetric" in translate(request, tool)
-    assert "cannot" not in translate(replace(request, geometry=replace(request.geometry, pads=Pads(0, 0, 0, 0))), tool)
+    assert "cannot" not in translate(replace(request, geometry=request.geometry._replace(pads=Pads(0, 0, 0, 0))), tool)

@@ -5,8 +5,6 @@ block. The tiles are always those of the whole picture: a block computes all til
 them. So every value is the same to the bit for blocks of any size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from math import prod
 from threading import Lock

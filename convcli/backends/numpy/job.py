@@ -7,36 +7,37 @@ nothing has to be rearranged. Every other channel is a plane of its own, with st
 A strategy never sees a horizontal stride. The columns that a strided operation reads form classes, one for each tap
 modulo the stride. Each class is gathered as a plane of its own, in which neighbours are next to each other again. Or all
 columns are computed, and those that the stride leaves out are dropped afterwards: that is more work, but on values that
-are next to each other. A strategy does not see a transposed operation either: it is a direct one with more outputs, see
+are next to each other. A strategy does not see a transposed operation either: it is a direct one with more outputs. Only those
+that can are given widened jobs, in which a column of the input is as many columns of the output as the stride says: see
 `convcli.backends.numpy.phases`.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from math import gcd
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
 from convcli.windows import Array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class FilterJob(NamedTuple):
     """One operation on one image."""
 
     # ``(O, I, kh, widen·kw)`` float64: for each output plane, one kernel for each of the I gathered planes that it reads
-    kernels: NDArray[np.float64]
+    kernels: "NDArray[np.float64]"
     # of the same shape: which entries are taps of the kernel, even if they are zero. The others are gaps, which read
     # nothing.
-    taps: NDArray[np.bool_]
+    taps: "NDArray[np.bool_]"
     # for each output plane, the number of the first gathered plane that it reads. The others follow this one.
     sources: tuple[int, ...]
     # ``(O, step)`` float64: the values that are added to each output plane, one for each interleaved channel
-    bias: NDArray[np.float64]
+    bias: "NDArray[np.float64]"
     source: np.dtype[Any]  # of the pixels
     # number of planes of the image, and of values from a pixel to its right neighbour
     planes: int
@@ -44,7 +45,7 @@ class FilterJob(NamedTuple):
     rows: PaddedAxis  # border index map: the source row of each padded row, or `ZERO`
     # ``(T, L)``: the same for the columns of each of the T classes. Gathered plane ``p·T + i`` holds the columns of
     # class i of plane p.
-    columns: NDArray[np.intp]
+    columns: "NDArray[np.intp]"
     stride: int  # padded rows from the window of one output row to that of the next
     dilation: Pair  # distance of neighbouring taps, in padded rows and in gathered columns
     output: Size  # rows and columns of an output plane
@@ -124,12 +125,12 @@ class FilterJob(NamedTuple):
         """The padded input rows that the output rows of `strip` read."""
         return slice(strip.start * self.stride, (strip.stop - 1) * self.stride + self.reach.height)
 
-    def reads(self, columns: range) -> NDArray[np.intp]:
+    def reads(self, columns: range) -> "NDArray[np.intp]":
         """The part of `columns` that a range of the output columns that are kept reads."""
         start, width = columns.start * self.thin, (len(columns) - 1) * self.thin + 1
         return self.columns[:, start : start + width - 1 + self.reach.width]
 
-    def planar(self) -> FilterJob:
+    def planar(self) -> "FilterJob":
         """The same job with a plane of its own for every interleaved channel. Output planes are ordered by channel."""
         if self.step == 1:
             return self
@@ -201,7 +202,7 @@ def direct(
 
 
 def laid_out(
-    kernels: NDArray[np.float64], bias: Array | None, groups: int, interleaved: bool, **fields: Any
+    kernels: "NDArray[np.float64]", bias: Array | None, groups: int, interleaved: bool, **fields: Any
 ) -> FilterJob:
     """The job for ``kernels (C_out, phases, I, kh, kw)``, in which gaps are NaN.
 

@@ -6,6 +6,9 @@ input rows that are d/g apart. This is a direct operation with stride 1 and a pa
 of all phases overlap, so they are laid out in one common window: this is one direct operation, whose output planes
 interleave. Phases without taps hold only the bias.
 
+To put the values of many horizontal phases in their places takes longer than to compute them: each phase writes to all
+lines of the result. In a *widened* job, a line of an output plane holds all horizontal phases, and only the rows interleave.
+
 W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?" (2016).
 """
 

@@ -5,8 +5,6 @@ call NumPy, and what threads gain and lose. The constants were measured on one c
 `benchmarks/regret.py` measures how far the choice is from the best plan.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +14,9 @@ from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import PASS, Estimate
 from convcli.errors import BackendError
+
+START = 60e-6
+"""Seconds of an operation beside its tiles: to check it, to find its recipe, to make the result."""
 
 CALL = 1.0e-6
 """Seconds of a call into NumPy on a small array."""
@@ -79,7 +80,7 @@ class Plan(NamedTuple):
     @property
     def considered(self) -> Considered:
         """The plan, for the user."""
-        return Considered(self.way.name, self.seconds, self.way.reason)
+        return Considered(self.way.name, START + self.seconds, self.way.reason)
 
 
 def plans(jobs: list[FilterJob], dtype: str, threads: int, wanted: str | None = None) -> list[Plan]:

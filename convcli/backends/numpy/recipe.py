@@ -1,7 +1,5 @@
 """The recipe of an operation: its job, its plan and its tiles, but no pixels. It is kept for the next operation like it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache, partial
 from math import prod
@@ -104,7 +102,7 @@ class FilterRecipe(NamedTuple):
         """Output rows and columns of every tile."""
         return [(strip, part) for part in self.columns for strip in self.rows]
 
-    def part(self, strips: list[range], parts: list[range]) -> tuple[tuple[slice, slice], FilterRecipe]:
+    def part(self, strips: list[range], parts: list[range]) -> "tuple[tuple[slice, slice], FilterRecipe]":
         """The window of the image that some output rows and columns read, and the recipe for their tiles alone."""
         top = _stretch([self.rows[strip] for strip in strips])
         left = _stretch([gather for part in parts for gather in self.columns[part]])

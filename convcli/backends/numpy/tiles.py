@@ -3,20 +3,20 @@
 The whole image is never copied with padding. The input of a tile, its result and the finished result stay in the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from math import prod
 from threading import local
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.lift import Lift
 from convcli.windows import NEAR_VALUES, Array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Gather:
     """
 
     def __init__(
-        self, indices: NDArray[np.intp], step: int = 1, apart: int | None = 1, most: int | None = None
+        self, indices: "NDArray[np.intp]", step: int = 1, apart: int | None = 1, most: int | None = None
     ) -> None:
         self.indices, self.step, self.most = indices, step, most
         self.run, self.apart = longest_run(indices, apart)
@@ -112,13 +112,13 @@ class Gather:
         self.target = slice(self.run.start * step, self.run.stop * step)
         self.outside = [*range(self.run.start), *range(self.run.stop, len(indices))]
 
-    def counted_from(self, first: int) -> Gather:
+    def counted_from(self, first: int) -> "Gather":
         """The same with source rows or columns counted from `first`."""
         indices = np.where(self.indices == ZERO, ZERO, self.indices - first)
         return Gather(indices, self.step, self.apart, self.most)
 
     @cached_property
-    def picks(self) -> NDArray[np.intp]:
+    def picks(self) -> "NDArray[np.intp]":
         """The source of each single one."""
         return self.indices[np.array(self.outside, np.intp)]
 
@@ -215,7 +215,7 @@ def fill_lifted(
             lift.apply(stored, scratch[number::classes, start : start + count])
 
 
-def longest_run(indices: NDArray[np.intp], apart: int | None = None) -> tuple[range, int]:
+def longest_run(indices: "NDArray[np.intp]", apart: int | None = None) -> tuple[range, int]:
     """The longest run of places whose indices grow by `apart` from one to the next, without `ZERO`; and `apart`.
 
     By default, `apart` is the most frequent increase.

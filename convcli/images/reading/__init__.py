@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from convcli.errors import ImageError, param
 from convcli.images import formats, guards
 from convcli.images.guards import MAX_PIXELS, UnidentifiedError, settle
-from convcli.images.picture import ImageFile, Picture
+from convcli.images.picture import Picture
 from convcli.images.reading import ends
 from convcli.system import files
 from convcli.system.names import is_store, is_url
+
+if TYPE_CHECKING:
+    from convcli.images.opened_file import ImageFile
 
 _HEAD_BYTES = 16
 """How many bytes are needed to recognise a format."""

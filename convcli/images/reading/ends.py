@@ -4,8 +4,6 @@ Each function takes a stream and the place where the picture begins, and returns
 data does not tell: it is damaged, or cut off. Nothing is decoded.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ from convcli.images.reading.samples import samples_of
 
 
 class File:
-    """The images of a FITS file, one for each header that has pixels; see `convcli.images.picture.ImageFile`.
+    """The images of a FITS file, one for each header that has pixels; see `convcli.images.opened_file.ImageFile`.
 
     Raises
     ------

@@ -21,7 +21,7 @@ _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
 class File:
-    """The picture of a PBM, PGM or PPM file; see `convcli.images.picture.ImageFile`."""
+    """The picture of a PBM, PGM or PPM file; see `convcli.images.opened_file.ImageFile`."""
 
     format: str | None = "PPM"
     frames = 1

@@ -15,7 +15,7 @@ from convcli.system import npy
 
 
 class File:
-    """The tensor of a .npy file; see `convcli.images.picture.ImageFile`.
+    """The tensor of a .npy file; see `convcli.images.opened_file.ImageFile`.
 
     Raises `ImageError` if it is not a .npy file, is too large, or does not have the shape of an image.
     """

@@ -1,7 +1,5 @@
 """Files that Pillow decodes: most formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,11 +10,12 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.images import guards, prefetch
 from convcli.images.formats import Format, row_of, row_of_head
-from convcli.images.guards import check_pixels, decoding
+from convcli.images.guards import array_of, check_pixels, decoding
 from convcli.images.metadata import light_chunks, metadata_of
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import ends, quirks
-from convcli.images.reading.planes import array_of, completed, planes_of, upright
+from convcli.images.reading.planes import completed, planes_of, upright
+from convcli.pointwise import Array
 
 _SPACES = {
     **dict.fromkeys(("1", "L", "LA", "La"), "gray"),
@@ -27,7 +26,7 @@ _SPACES = {
 
 
 class File:
-    """A file that Pillow decodes; see `convcli.images.picture.ImageFile`."""
+    """A file that Pillow decodes; see `convcli.images.opened_file.ImageFile`."""
 
     pages = False
     unread = 0
@@ -36,6 +35,7 @@ class File:
     def __init__(self, stream: BinaryIO, source: str, limit: int, full_scale: float | None = None) -> None:
         self._stream, self._source, self._limit, self._pixels = stream, source, limit, 0
         self._full_scale = full_scale
+        self._array: Array | None = None  # if the picture was decoded before
         self._timing: Timing | None = None
         self._said: tuple[Metadata, int, tuple[str, ...]] | None = None
         with decoding(source, limit):
@@ -46,6 +46,7 @@ class File:
             if self._declared is not None:
                 self._refuse(row, self._declared)
                 self.unread = ends.unread(stream, self._declared.end) if self._declared.end else 0
+                self.others = self._declared.pictures > 1
             self.frames = quirks.count_of(self._image)
             self._cut = self.frames > 1 and quirks.cut_animation(self._image)
             width, height = self._image.size
@@ -72,7 +73,9 @@ class File:
                 self._full_scale,
                 None if self._cut else quirks.transparent_value(image),
                 alpha=self._timing is not None and self._timing.alpha,
+                array=self._array,
             )
+            self._array = None
             if self._said is None or not row_of(image.format).animation:  # pages have their own
                 self._said = self._metadata(decoded.kept)
             self._check_end(image, decoded.planes, number)
@@ -106,7 +109,8 @@ class File:
 
     def _opened(self) -> Image.Image:
         if (decoded := prefetch.take(self._stream)) is not None:
-            return decoded
+            image, self._array = decoded
+            return image
         try:
             image = guards.opened(self._stream)
         except Exception:
@@ -172,6 +176,7 @@ def decode(
     white: float | None = None,
     value: tuple[int, ...] | None = None,
     alpha: bool = False,
+    array: Array | None = None,
 ) -> Decoded:
     """Decode an image that is opened, from its file.
 
@@ -189,10 +194,12 @@ def decode(
         The only 16-bit colour that is transparent.
     alpha : bool
         Whether the picture is to have alpha even if the file has none.
+    array : ndarray, optional
+        The pixels of an image of 8-bit gray or RGB without alpha, if it is decoded already.
     """
-    kept, samples = image, None
+    kept, samples = image, array
     notes: tuple[str, ...] = ()
-    if opener is not None and (raw := quirks.raw_mode(image)) is not None:
+    if samples is None and opener is not None and (raw := quirks.raw_mode(image)) is not None:
         from convcli.images.reading import sixteen_bits
 
         samples = sixteen_bits.decode(opener, raw)

@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from convcli.errors import ImageError, param
 from convcli.images.picture import COLOURS, Metadata, Picture, joined
 from convcli.pointwise import Array
-
-BAND_PIXELS = 1 << 20
-"""How many pixels are converted at a time."""
-
-
-def array_of(image: Image.Image, mode: str | None = None) -> Array:
-    """An image as an array ``(H, W)`` or ``(H, W, C)`` in `mode` (by default its own), with the dtype of the mode.
-
-    It may be read-only. A large image is converted and copied in bands, because `numpy.asarray` needs memory for another copy.
-    """
-    source: Any = image
-    source.load()
-    width, height = image.size
-    rows = max(1, BAND_PIXELS // max(1, width))
-
-    def band(start: int, stop: int) -> Array:
-        # not with `crop`, which checks Pillow's limit of pixels
-        part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
-        return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
-
-    if height <= rows:
-        return band(0, height)
-    like = band(0, 1)
-    out = np.empty((height, *like.shape[1:]), like.dtype)
-    for start in range(0, height, rows):
-        out[start : start + rows] = band(start, min(start + rows, height))
-    return out
 
 
 def planes_of(

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from convcli.images.formats import Format, reader
-from convcli.images.picture import ImageFile, Picture
+from convcli.images.opened_file import ImageFile
+from convcli.images.picture import Picture
 from convcli.images.reading.ends import Parts
 
 
 class File:
-    """The pictures of a sequence; see `convcli.images.picture.ImageFile`. Only one is held at a time."""
+    """The pictures of a sequence; see `convcli.images.opened_file.ImageFile`. Only one is held at a time."""
 
     pages = True
     unread = 0

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convcli.images.reading.planes import array_of, straighten
+from convcli.images.guards import array_of
+from convcli.images.reading.planes import straighten
 from convcli.pointwise import Array
 
 

@@ -16,17 +16,17 @@ import tifffile
 from PIL import Image
 
 from convcli.images import directories
-from convcli.images.guards import check_pixels, decoding
+from convcli.images.guards import array_of, check_pixels, decoding
 from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_white, metadata_of, sound
 from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
-from convcli.images.reading.planes import array_of, completed, upright
+from convcli.images.reading.planes import completed, upright
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
 class File:
-    """A TIFF file; see `convcli.images.picture.ImageFile`.
+    """A TIFF file; see `convcli.images.opened_file.ImageFile`.
 
     Raises `ImageError` if its structure cannot be read, or if it is too large.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from convcli.images.guards import check_pixels
-from convcli.images.picture import Picture, WindowedFile
+from convcli.images.opened_file import WindowedFile
+from convcli.images.picture import Picture
 
 
 def zarr(source: str, limit: int, full_scale: float | None = None) -> File | None:
@@ -14,7 +15,7 @@ def zarr(source: str, limit: int, full_scale: float | None = None) -> File | Non
 
 
 class File:
-    """See `convcli.images.picture.ImageFile`. Raises `ImageError` if it is too large."""
+    """See `convcli.images.opened_file.ImageFile`. Raises `ImageError` if it is too large."""
 
     frames = 1
     pages = True

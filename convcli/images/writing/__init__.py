@@ -1,23 +1,23 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images import formats
 from convcli.images.formats import Format
 from convcli.images.guards import settle
-from convcli.images.picture import ImageFile, Metadata, Picture, Timing
+from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
 from convcli.system import files
-from convcli.system.names import is_stream, is_url
+from convcli.system.names import ending_of, is_stream, is_url
+
+if TYPE_CHECKING:
+    from convcli.images.opened_file import ImageFile
 
 
 class Settings(NamedTuple):
@@ -49,7 +49,7 @@ class Saved(NamedTuple):
     channels: int | None = None  # where they differ from those of the result
 
 
-def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str) -> int:
+def frames_kept(file: "ImageFile", target: str, wanted: str | None, container: str) -> int:
     """How many frames of an input are written: pages into pages or one after another, animations into animations, else the first.
 
     A PNG gets all frames only if the input is a PNG or its name ends in .apng: most people want a still PNG.
@@ -65,10 +65,10 @@ def frames_kept(file: ImageFile, target: str, wanted: str | None, container: str
 
 def _ending(target: str, wanted: str | None) -> str:
     """The ending that says what is wanted: a format's name that the user gives, or that of the path."""
-    return "." + (wanted or Path(target).suffix).lower().lstrip(".")
+    return "." + (wanted or ending_of(target)).lower().lstrip(".")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """The task of writing a file, and what is reported about it."""
 

@@ -1,7 +1,5 @@
 """How a picture is stored: the decision, before anything is computed, by what the format can hold; and the stored values."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

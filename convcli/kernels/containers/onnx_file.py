@@ -4,8 +4,6 @@ ONNX, "onnx.proto3": https://github.com/onnx/onnx. Google, "Protocol Buffers: En
 graph is read, and of this its initializers, its Constant nodes, and which node takes them. Values are read when they are needed.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """Tensors in files of weights as arrays of real numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple

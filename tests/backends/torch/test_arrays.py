@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -178,8 +177,8 @@ def test_what_is_finished_on_the_device() -> None:
     assert device_finish.suits(plain, cuda)
     assert not device_finish.suits(plain, torch.device("cpu"))
     assert not device_finish.suits(Finish(), cuda)
-    assert not device_finish.suits(replace(plain, parts=((2, "magnitude"),)), cuda)
-    assert not device_finish.suits(replace(plain, policy="minmax"), cuda)  # the host knows the extremes
+    assert not device_finish.suits(plain._replace(parts=((2, "magnitude"),)), cuda)
+    assert not device_finish.suits(plain._replace(policy="minmax"), cuda)  # the host knows the extremes
 
 
 def test_halves_are_scaled_in_a_type_that_holds_white() -> None:

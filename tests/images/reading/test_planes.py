@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli import images
-from convcli.images.reading import planes
+from convcli.images import guards
+from convcli.images.guards import array_of
 from convcli.images.reading.pillow_file import decode
-from convcli.images.reading.planes import array_of
-from support.cli import SAMPLES, done, run
+from support.cli import SAMPLES, done, environment, run
 from support.pictures import ALPHA, DEEP, GRAY, REAL, RGB, H, W, chunk, identity, opened, png16, read, tensor, write
 
 
@@ -188,8 +190,23 @@ def test_a_large_one() -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "I", "LA"])
 def test_large_images_are_copied_in_bands(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (7, 9, 3), np.uint8)).convert(mode)
-    monkeypatch.setattr(planes, "BAND_PIXELS", 2 * 9)
+    monkeypatch.setattr(guards, "BAND_PIXELS", 2 * 9)
     np.testing.assert_array_equal(array_of(image), np.asarray(image))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
+def test_bands_use_the_same_memory() -> None:
+    """Copying a large image touches few new pages of memory beyond those of the array."""
+    code = (
+        "import resource; from PIL import Image; from convcli.images.guards import array_of\n"
+        "from convcli.system import memory; memory.keep_arrays()\n"
+        "image = Image.new('RGB', (3000, 2000), 'red'); array_of(image.resize((30, 20)))\n"
+        "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt; before = pages()\n"
+        "array = array_of(image); print((pages() - before) * resource.getpagesize() - array.nbytes)"
+    )
+    env = environment(NUMPY_MADVISE_HUGEPAGE="0")  # large pages would count as one
+    ended = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True, timeout=120)
+    assert int(ended.stdout) < 6 << 20
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,13 @@ def test_strips_are_whole_rows_however_wide(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(png, "STRIP_BYTES", 10)
     pixels = picture(3, 500, 3, "uint8", 2, True)
     np.testing.assert_array_equal(decoded(encoded(pixels)), pixels)
+
+
+@given(first=st.binary(), second=st.binary(max_size=70_000))
+def test_checksums_of_parts_are_joined(first: bytes, second: bytes) -> None:
+    assert png.joined_check(zlib.adler32(first), zlib.adler32(second), len(second)) == zlib.adler32(first + second)
+
+
+def test_checksums_of_long_parts_are_joined() -> None:
+    first, second = bytes(range(256)) * 999, b"\xff" * 1_000_001
+    assert png.joined_check(zlib.adler32(first), zlib.adler32(second), len(second)) == zlib.adler32(first + second)

@@ -1,11 +1,15 @@
 """What Pillow's encoders refuse is one line."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from convcli.images.formats import ROWS
+from convcli.images.writing import through_pillow
 from support.cli import SAMPLES, done, run
 from support.pictures import GENERATOR, GRAY, H, W, opened, read, write
 
@@ -26,6 +30,23 @@ def test_formats_without_gray_and_colour_are_refused(name: str, tmp_path: Path) 
     result = run("apply", SAMPLES / "tiny.png", "-k", "box", "-o", tmp_path / name)
     assert result.code == 2
     assert "use png" in result.err
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_is_as_pillow_s_own_method_writes_it(mode: str) -> None:
+    image = Image.fromarray(GENERATOR.integers(0, 256, (300, 400, 3), np.uint8)).convert(mode)
+    options: dict[str, Any] = {
+        "quality": 77,
+        "subsampling": 1,
+        "progressive": True,
+        "dpi": (72, 72),
+        "comment": b"said",
+    }
+    options |= {"icc_profile": bytes(70_000), "exif": b"Exif\0\0" + bytes(9), "extra": b"\xff\xed\0\4ab"}
+    found, wanted = io.BytesIO(), io.BytesIO()
+    through_pillow._save(image, ROWS["JPEG"], options, found)
+    image.save(wanted, "JPEG", **options)
+    assert found.getvalue() == wanted.getvalue()
 
 
 # Metadata

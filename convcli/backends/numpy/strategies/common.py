@@ -3,19 +3,19 @@
 The costs were measured on one core of a 2025 server processor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convcli.backends import SMALL
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
 from convcli.windows import Array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PASS = {"uint16": 0.05e-9, "int16": 0.05e-9, "int32": 0.1e-9, "float32": 0.1e-9, "float64": 0.2e-9}
 """Seconds to read, compute and write one value."""
@@ -168,7 +168,7 @@ def like(job: FilterJob) -> list[int]:
     return [first.setdefault(kernels.tobytes(), o) for o, kernels in enumerate(job.kernels)]
 
 
-def some_kernels(job: FilterJob) -> NDArray[np.float64]:
+def some_kernels(job: FilterJob) -> "NDArray[np.float64]":
     """The kernels ``(n, kh, kw)`` that are looked at: all, or a few if there are many (see `MANY_KERNELS`)."""
     many = job.outputs * job.inputs > MANY_KERNELS
     return (job.kernels[:SEEN, :SEEN] if many else job.kernels).reshape(-1, *job.kernels.shape[2:])
@@ -214,3 +214,8 @@ def spread(scratch: Array, block: tuple[int, int]) -> tuple[float, float]:
     sums = np.add.reduceat(np.add.reduceat(sizes, range(0, rows, block[0]), 1), range(0, columns, block[1]), 2)
     faintest = float(sums.min(where=sums > 0, initial=np.inf)) / (block[0] * block[1])
     return largest, largest / faintest
+
+
+def magnitudes(taps: Array) -> int:
+    """How many different absolute values taps have, but for zero. To count them, `numpy.unique` would import `numpy.ma` first."""
+    return len({*np.abs(taps[taps != 0]).tolist()})

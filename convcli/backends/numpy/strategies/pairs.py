@@ -4,8 +4,6 @@
 a single tap in each of these rows. This saves passes over memory.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import combinations
 from typing import NamedTuple

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcli.backends.numpy.job import FilterJob
+from convcli.backends.numpy.strategies.common import magnitudes
 from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
 from convcli.windows import Array
@@ -169,7 +170,7 @@ def cheapest(lines: list[Array], apart: int, width: int) -> tuple[float, list[Fo
     """
     by_bands = sum(BLOCK_COLUMNS + apart * (len(line) - 1) for line in lines) + PASS_PRODUCTS * 2 * (len(lines) - 1)
     # at least one pass for each weight
-    least = PASS_PRODUCTS * sum(len(np.unique(np.abs(line[line != 0]))) - 1 for line in lines)
+    least = PASS_PRODUCTS * sum(magnitudes(line) - 1 for line in lines)
     if len(lines) > FEW_LINES or least >= by_bands:
         return by_bands, []
     first = folded(lines[0])

@@ -5,15 +5,13 @@ exact, and a narrow type is faster. Taps of weight ±1 are added without a produ
 that occur in several places are computed once (`convcli.backends.numpy.strategies.pairs`).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import common
-from convcli.backends.numpy.strategies.common import Estimate, Estimates, Work, precision, tile
+from convcli.backends.numpy.strategies.common import Estimate, Estimates, Work, magnitudes, precision, tile
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, shared
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.windows import Array
@@ -87,7 +85,7 @@ def passes(job: FilterJob) -> tuple[int, int]:
             )
             return sums + count, sums
     seen = job.kernels[: common.SEEN]
-    products = sum(len(np.unique(np.abs(taps[taps != 0]))) for taps in seen)
+    products = sum(map(magnitudes, seen))
     return int(counts.sum()) + products * job.outputs // len(seen), 0
 
 

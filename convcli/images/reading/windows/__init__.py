@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.images import formats
 from convcli.images.guards import settle
-from convcli.images.picture import WindowedFile
+from convcli.images.opened_file import WindowedFile
 from convcli.images.reading import left_out
 from convcli.images.reading.windows.refusals import convert
 from convcli.system import stores
-from convcli.system.addresses import is_remote, shown
-from convcli.system.stores import Ranges
+from convcli.system.names import is_url
+from convcli.system.ranges import Ranges, opened
 
 CACHE_BYTES = 64 << 20
 """Bytes of decoded chunks that are kept of a file."""
+
+_ENDING = re.compile(r"\.[A-Za-z]\w{1,4}(\?.*)?$")
+"""What a file's name ends in."""
 
 
 def opened_windows(source: str, full_scale: float | None = None, cache_bytes: int = CACHE_BYTES) -> WindowedFile:
@@ -41,7 +45,7 @@ def opened_windows(source: str, full_scale: float | None = None, cache_bytes: in
         from convcli.images.reading.windows import zarr_chunks
 
         return zarr_chunks.File(source, full_scale, cache_bytes)
-    ranges = stores.opened(source)
+    ranges = opened(source)
     try:
         file: Any = _opened(ranges, source, full_scale, cache_bytes)
         file.scene = replace(file.scene, notes=(*left_out(file, 1), *file.scene.notes))
@@ -65,8 +69,14 @@ def _opened(ranges: Ranges, source: str, full_scale: float | None, cache_bytes: 
 
 
 def is_zarr(source: str) -> bool:
-    """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata."""
-    if not (stores.is_folder(source) or (is_remote(source) and ".zarr" in source)):
+    """Whether a source is a Zarr: a folder, or a URL that may be one, with its metadata.
+
+    A store is asked only about names that can be those of a folder: some users may read objects, but not list them.
+    """
+    if is_url(source):
+        if ".zarr" not in source and (_ENDING.search(source) or not stores.is_folder(source)):
+            return False
+    elif not stores.is_folder(source):
         return False
     from convcli.images.reading.windows import zarr_chunks
 

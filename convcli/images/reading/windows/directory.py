@@ -17,8 +17,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from convcli.images.reading.windows.ndpi import NDPI, STARTS, STARTS_HIGH
-from convcli.system import stores
-from convcli.system.stores import Ranges
+from convcli.system.ranges import Ranges, as_stream
 
 MOST_TAGS, MOST_BYTES, MOST_PAGES = 4096, 64 << 20, 1 << 16
 """A directory has no more tags, its values no more bytes, a file no more pages."""
@@ -127,7 +126,7 @@ class Directory:
     """
 
     def __init__(self, ranges: Ranges) -> None:
-        self._ranges, self._size, self._stream = ranges, ranges.size, stores.stream(ranges)
+        self._ranges, self._size, self._stream = ranges, ranges.size, as_stream(ranges)
         head = self._stream.read(16)
         order = {b"II": "<", b"MM": ">"}[head[:2]]
         self.layout = Layout(order, struct.unpack_from(order + "H", head, 2)[0] == 43)

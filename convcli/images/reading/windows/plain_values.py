@@ -8,19 +8,19 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.geometry import Size
 from convcli.images.formats import TENSOR, row_of
 from convcli.images.guards import translated
-from convcli.images.picture import Metadata, Picture, Scene
+from convcli.images.opened_file import Scene
+from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import ends
 from convcli.images.reading.npy_file import check_shape, white_of
 from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.refusals import convert, damaged
 from convcli.pointwise import Array
-from convcli.system import npy, stores
-from convcli.system.addresses import shown
-from convcli.system.stores import Ranges
+from convcli.system import npy
+from convcli.system.ranges import Ranges, as_stream
 
 _PIECE_BYTES = 4 << 20
 """Bytes of whole lines that are read at a time."""
@@ -60,7 +60,7 @@ class Lines(NamedTuple):
 
 
 class _File:
-    """What both kinds have in common; see `convcli.images.picture.WindowedFile`."""
+    """What both kinds have in common; see `convcli.images.opened_file.WindowedFile`."""
 
     chunk = Size(1, 1)  # nothing is decoded
     frames, unread = 1, 0
@@ -92,7 +92,7 @@ class TensorFile(_File):
     def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
         try:
-            header = npy.header(stores.stream(ranges))
+            header = npy.header(as_stream(ranges))
             npy.check(header, ranges.size)
         except npy.NpyError as error:
             raise ImageError(f"input '{self._source}'", *error.args) from None
@@ -135,7 +135,7 @@ class NetpbmFile(_File):
 
     def __init__(self, ranges: Ranges, source: str, full_scale: float | None, cache_bytes: int = 0) -> None:
         super().__init__(ranges, source)
-        stream = stores.stream(ranges)
+        stream = as_stream(ranges)
         with translated(self._source):
             header = ends.netpbm_header(stream, 0)
             if header is None or not 0 < header.white < 65536:

@@ -8,7 +8,7 @@ from convcli.geometry import Size
 from convcli.images.reading.windows.directory import STRIPS, TILES, Directory, Table
 from convcli.images.reading.windows.ndpi import MOST_HEADER_BYTES, STARTS, STARTS_HIGH, Intervals, intervals_of
 from convcli.images.reading.windows.refusals import convert
-from convcli.system.stores import Ranges
+from convcli.system.ranges import Ranges
 
 MOST_BYTES = 1 << 30
 """A tile or a strip has no more bytes when it is decoded."""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.images.guards import translated
 from convcli.images.picture import Picture, joined
 from convcli.images.reading import tiff_file, tiff_pages, tiff_pixels
@@ -25,8 +25,7 @@ from convcli.images.reading.windows.directory import Directory
 from convcli.images.reading.windows.refusals import convert
 from convcli.images.reading.windows.tiff_places import Places
 from convcli.pointwise import Array
-from convcli.system.addresses import shown
-from convcli.system.stores import Ranges
+from convcli.system.ranges import Ranges
 
 _JPEGS = {6, 7, 34892, 33007}
 """Compressions for which tifffile's decoder takes tables."""
@@ -39,7 +38,7 @@ _PICTURES = {7, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 50001}
 
 
 class File:
-    """The first page of a TIFF; see `convcli.images.picture.WindowedFile`."""
+    """The first page of a TIFF; see `convcli.images.opened_file.WindowedFile`."""
 
     format = "TIFF"
     interleaved = True

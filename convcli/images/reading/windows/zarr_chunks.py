@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from convcli import extras
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shown
 from convcli.geometry import Size
 from convcli.images.directories import RATIONAL, SHORT, Directory, entry
 from convcli.images.metadata import RESOLUTION
-from convcli.images.picture import SPACES, Metadata, Picture, Scene
+from convcli.images.opened_file import Scene
+from convcli.images.picture import SPACES, Metadata, Picture
 from convcli.images.reading.npy_file import white_of
 from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.chunks import Cache, Grid
@@ -23,7 +24,7 @@ from convcli.images.reading.windows.refusals import damaged
 from convcli.images.reading.windows.zarr_axes import Axes, Level, axes_of, levels
 from convcli.pointwise import Array
 from convcli.system import stores
-from convcli.system.addresses import place_of, shown
+from convcli.system.addresses import place_of
 
 KEYS = ("zarr.json", ".zarray", ".zgroup")
 """One of these is in the folder of every array and group."""
@@ -43,7 +44,7 @@ _CODECS = {
 
 
 class File:
-    """The array of a Zarr, or the largest of an OME-Zarr; see `convcli.images.picture.WindowedFile`."""
+    """The array of a Zarr, or the largest of an OME-Zarr; see `convcli.images.opened_file.WindowedFile`."""
 
     format = "ZARR"
     frames = 1
@@ -141,7 +142,7 @@ class File:
 
 def is_zarr(source: str) -> bool:
     """Whether there is a Zarr: the folder or prefix has one of its keys."""
-    return any(stores.has(f"{source.rstrip('/')}/{key}") for key in KEYS)
+    return any(stores.exists(f"{source.rstrip('/')}/{key}") for key in KEYS)
 
 
 def identity(source: str) -> str:
@@ -149,7 +150,7 @@ def identity(source: str) -> str:
     return "; ".join(
         f"{key} {stores.identity(name)}"
         for key in (*KEYS, ".zattrs", "")
-        if stores.has(name := f"{source.rstrip('/')}/{key}")
+        if stores.exists(name := f"{source.rstrip('/')}/{key}")
     )
 
 

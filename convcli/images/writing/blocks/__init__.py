@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from convcli.errors import ImageError, param
+from convcli.errors import ImageError, param, shown
 from convcli.geometry import Size
 from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
-from convcli.system.addresses import is_remote, shown
+from convcli.system.names import is_url
 
 Receipt: TypeAlias = "list[Any]"
 """Where a block was put: a few numbers and texts, as JSON has them."""
@@ -106,10 +106,6 @@ class BlockTarget(Blocks, Protocol):
         ...
 
 
-PYRAMIDS = "TIFF", "ZARR"
-"""Formats that can have levels."""
-
-
 def block_target(layout: Layout) -> BlockTarget:
     """The target of a layout. Nothing is made before `begin` or `resume`.
 
@@ -139,9 +135,9 @@ def _module(layout: Layout) -> Any:
     row, remedy = row_of(layout.container), "write .tif or .zarr"
     if not row.blocks:
         raise ImageError(f"format {row.name}", "cannot be written in blocks", remedy)
-    if row.writer and is_remote(layout.target):  # a file whose parts come in any order
+    if row.writer and is_url(layout.target):  # a file whose parts come in any order
         rule = f"cannot be written in blocks as {row.name} behind an address"
         raise ImageError(f"output '{shown(layout.target)}'", rule, "write .zarr, or a file here, and copy it")
-    if layout.pyramid and row.name not in PYRAMIDS:
+    if layout.pyramid and not row.pyramid:
         raise ImageError(param("pyramid"), f"does not fit into {row.name}, which has one picture", remedy)
     return import_module(f"{__name__}.{row.blocks}")

@@ -1,6 +1,7 @@
 """Where the objects of a Zarr are written: to an unfinished folder beside the wanted one, or behind a URL.
 
-An object store has no names that change. There nothing is a picture before the root's ``zarr.json``, which comes last.
+An object store has no names that change. There nothing is a picture before the root's ``zarr.json``, which comes last. One that
+is replaced stays until the new one is complete, which is then copied by the store, object by object.
 """
 
 from __future__ import annotations
@@ -55,9 +56,7 @@ class Objects(Protocol):
 
 def objects_of(layout: Layout) -> Objects:
     """The objects of a layout's target."""
-    if addresses.is_remote(layout.target):
-        return _Remote(layout)
-    return _Local(layout)
+    return _Local(layout) if addresses.place_of(layout.target).is_local else _Remote(layout)
 
 
 class _Local:
@@ -120,44 +119,52 @@ class _Local:
 
 
 class _Remote:
-    """Objects behind a URL."""
+    """Objects behind a URL: below it if nothing complete is there, else below ``.NAME.part`` beside it, until the end."""
 
     def __init__(self, layout: Layout) -> None:
         self._target, self._replace = layout.target.rstrip("/"), layout.replace
         self._system = stores.file_system(self._target)
-
-    def _url(self, name: str) -> str:
-        return f"{self._target}/{name}"
+        folder, _, name = self._target.rpartition("/")
+        self._part = f"{folder}/.{name}.part"
+        self._place: str | None = None  # one of the two, once it is known
 
     def begin(self) -> None:
         with self.telling():
-            found = self._found()
-            if ROOT in found and not self._replace:
-                raise names.exists(addresses.shown(self._target))
-            if found and not found & {*_ROOTS, "0"}:
-                rule = "has something else than a Zarr in it"
-                raise ImageError(f"output '{addresses.shown(self._target)}'", rule, "use another name")
-            if found:
-                self._system.rm(self._target, recursive=True)
+            found = {entry.name for entry in stores.entries(self._target)}
+        complete = found & {*stores.ROOTS}
+        if complete and not self._replace:
+            raise names.exists(self._target)
+        if found and not found & {*_ROOTS, "0"}:
+            raise ImageError(f"output '{self._target}'", "has something else than a Zarr in it", "use another name")
+        for place in (self._part, *(() if complete else (self._target,))):
+            stores.remove(place)
+        self._place = self._part if complete else self._target
 
-    def _found(self) -> set[str]:
-        """The names of what is there."""
-        self._system.invalidate_cache()
-        try:
-            return {name.rstrip("/").rpartition("/")[2] for name in self._system.ls(self._target, detail=False)}
-        except FileNotFoundError:
-            return set()
+    def _found(self) -> str | None:
+        """Where there is an unfinished Zarr."""
+        for place in (self._part, self._target):
+            if self._system.exists(f"{place}/{_FIRST}"):
+                return place if place == self._part or not stores.exists(f"{place}/{ROOT}") else None
+        return None
 
     def resume(self) -> None:
         with self.telling():
-            if not self._replace and self._system.exists(self._url(ROOT)):
-                raise names.exists(addresses.shown(self._target))
-            if not self._system.exists(self._url(_FIRST)):
-                raise nothing_left(addresses.shown(self._target), "unfinished Zarr")
+            if not self._replace and stores.exists(f"{self._target}/{ROOT}"):
+                raise names.exists(self._target)
+            self._place = self._found()
+        if self._place is None:
+            raise nothing_left(self._target, "unfinished Zarr")
 
     def check(self) -> None:
-        with self.telling():
-            self._system.info(self._url(_FIRST))
+        if self._place is None:
+            with self.telling():
+                self._place = self._found()
+                if self._place is None:
+                    raise FileNotFoundError
+
+    def _url(self, name: str) -> str:
+        assert self._place is not None
+        return f"{self._place}/{name}"
 
     def put(self, name: str, data: bytes) -> None:
         stores.put(self._url(name), data)
@@ -174,11 +181,20 @@ class _Remote:
             yield
 
     def commit(self, root: bytes) -> None:
-        self.put(ROOT, root)
+        if self._place == self._part:
+            with self.telling():  # the older one is whole, or it is none
+                for key in {entry.name for entry in stores.entries(self._target)} & {*stores.ROOTS}:
+                    self._system.rm_file(f"{self._target}/{key}")
+            stores.remove(self._target)
+            stores.copy(self._part, self._target)
+        stores.put(f"{self._target}/{ROOT}", root)
+        if self._place == self._part:
+            with suppress(ImageError):  # the next run deletes what is left
+                stores.remove(self._part)
 
     def abandon(self) -> None:
-        with suppress(ImageError), self.telling():
-            self._system.rm(self._target, recursive=True)
+        with suppress(ImageError):
+            stores.remove(self._place or self._part)
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -172,8 +172,12 @@ class Target:
     def begin(self) -> None:
         """Make the arrays, without the group."""
         self._objects.begin()
-        for array in self._arrays:
-            self._objects.put(f"{array.level}/zarr.json", self._shards.describe(array))
+        try:
+            for array in self._arrays:
+                self._objects.put(f"{array.level}/zarr.json", self._shards.describe(array))
+        except BaseException:
+            self._objects.abandon()
+            raise
 
     def resume(self) -> None:
         """Go on with the arrays as they are."""

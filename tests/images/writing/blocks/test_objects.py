@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,11 +51,70 @@ def test_an_object_store(store: fsspec.AbstractFileSystem) -> None:
     for go in (block_target(remote(replace=False)).begin, block_target(remote(replace=False)).resume):
         with pytest.raises(ExistsError, match=r"output 'memory://bucket/picture.zarr' exists"):
             go()
+
+
+def test_what_is_replaced_in_a_store_stays_until_the_end(store: fsspec.AbstractFileSystem) -> None:
+    layout = remote()
+    written(layout, PIXELS, BLOCKS)
     before = names(store)
     again = block_target(layout)
     again.begin()
-    assert names(store) == {f"/bucket/picture.zarr/{level}/zarr.json" for level in range(3)} < before
+    parts = {f"/bucket/.picture.zarr.part/{level}/zarr.json" for level in range(3)}
+    assert names(store) == before | parts
     again.abandon()
+    assert names(store) == before
+    begun = block_target(layout)
+    begun.begin()
+    put(begun, PIXELS, BLOCKS[:2])
+    again.begin()  # what an earlier run left is deleted
+    assert names(store) == before | parts
+    dark = np.zeros_like(PIXELS)  # has no shards: those of the older picture must not stay
+    receipts = put(again, dark, BLOCKS[:3]) + put(worker(layout), dark, BLOCKS[3:])
+    np.testing.assert_array_equal(read_back(layout)[0], PIXELS)
+    later = block_target(layout)
+    later.resume()
+    later.commit(receipts)
+    assert names(store) == {f"/bucket/picture.zarr/{name}zarr.json" for name in ("", "0/", "1/", "2/")}
+    np.testing.assert_array_equal(read_back(layout)[0], dark)
+
+
+def test_a_replacement_that_fails_in_the_end_can_be_ended_again(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = remote()
+    written(layout, PIXELS, BLOCKS)
+    target = block_target(layout)
+    target.begin()
+    receipts = put(target, PIXELS[::-1], BLOCKS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "pipe_file", all_but("/bucket/picture.zarr/zarr.json", type(store).pipe_file))
+        with pytest.raises(ImageError, match="cannot be written"):
+            target.commit(receipts)
+    assert "/bucket/picture.zarr/zarr.json" not in names(store)  # rather none than a mixture
+    later = block_target(layout)
+    later.resume()
+    later.commit(receipts)
+    np.testing.assert_array_equal(read_back(layout)[0], PIXELS[::-1])
+    assert not [name for name in names(store) if ".part" in name]
+
+
+def all_but(ending: str, real: Any) -> Any:
+    """What writes objects, but none whose name ends so."""
+
+    def pipe_file(self: fsspec.AbstractFileSystem, path: str, *args: Any, **named: Any) -> None:
+        if path.endswith(ending):
+            raise OSError(5, "not now")
+        real(self, path, *args, **named)
+
+    return pipe_file
+
+
+def test_nothing_is_left_of_a_beginning_that_failed(
+    store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(store), "pipe_file", all_but("/1/zarr.json", type(store).pipe_file))
+    with pytest.raises(ImageError, match="cannot be written"):
+        block_target(remote()).begin()
     assert names(store) == set()
 
 
