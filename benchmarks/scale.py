@@ -111,7 +111,7 @@ made.tiffsave(target, tile=True, tile_width=512, tile_height=512, bigtiff=True, 
 """
 
 DASK = """
-import sys, numpy as np, dask.array as da
+import sys, numpy as np, dask.array as da, zarr
 from dask_image.ndfilters import convolve
 
 def main(source, target, kernel, where):
@@ -120,7 +120,8 @@ def main(source, target, kernel, where):
         client = Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50))
     image = da.from_zarr(source).astype(np.float32)
     made = convolve(image, np.load(kernel)[::-1, ::-1][np.newaxis].astype(np.float32), mode="nearest")
-    da.to_zarr(da.clip(da.rint(made), 0, 255).astype(np.uint8), target, overwrite=True)
+    out = zarr.create_array(target, shape=made.shape, chunks=(3, 1024, 1024), dtype="u1", compressors=None, overwrite=True)
+    da.to_zarr(da.clip(da.rint(made), 0, 255).astype(np.uint8), out)
     if where == "processes":
         client.cluster.close()
 
@@ -162,8 +163,7 @@ def _memory(process: psutil.Process) -> int:
 def convcli(source: str, target: str, kernel: str, *more: str) -> list[str]:
     """Our command."""
     same = ["-p", "same", "--padding-mode", "replicate", "-q"]
-    if target.endswith(".tif"):  # of random pixels nothing gets smaller
-        same += ["--compression", "0"]
+    same += ["--compression", "0"]  # of random pixels nothing gets smaller
     return [*CONVCLI, "apply", source, "-k", kernel, *same, "--memory", "1G", "-o", target, *more]
 
 

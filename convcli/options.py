@@ -381,7 +381,7 @@ image_output = combined(
     ),
     option(
         "Output", "--compression", type=CountType(9, 0), metavar="0-9", show_default="fast for this image",
-        help="Compression of PNG and TIFF: 0 is none, 9 gives the smallest files.",
+        help="Compression of PNG, TIFF and Zarr: 0 is none, 9 gives the smallest files.",
     ),
     option(
         "Output", "--pyramid", is_flag=True,

@@ -167,14 +167,15 @@ def test_others_do_not_settle_anything() -> None:
         assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_only_the_command_line_changes_how_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_program_changes_how_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once: then small arrays keep their memory for the next ones, also those of a single image."""
     changed = []
     monkeypatch.setattr(memory, "keep_arrays", lambda: changed.append(True))
-    with Context():
-        settle()
+    for around in (Context(), Context(owns_process=True)):
+        with around:
+            settle()
     assert not changed
-    with Context(owns_process=True):
+    with Context(owns_process=True, program=True):
         settle()
         settle()
     assert len(changed) == 1
