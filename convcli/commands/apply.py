@@ -95,7 +95,7 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         begun = prefetch.decoding_of(inputs.images[0], reading.max_pixels)  # while what follows is imported
         click.get_current_context().with_resource(begun)
 
-    from convcli.commands.reporters import Reporter, Several, Watch
+    from convcli.commands.reporters import Reporter, Several
     from convcli.runs.batch import Batch, check
     from convcli.runs.inputs import Inputs, jobs_of
 
@@ -125,9 +125,12 @@ def run(asked: ImagesOptions, transposed: bool) -> None:
         told = Several(asked.reporting, operation, to, by_line)
     how = writing.writing(reading)
     check(targets, operation, how)
-    watch = Watch(len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet)
-    click.get_current_context().call_on_close(watch.close)
-    how = how._replace(blocks=how.blocks._replace(watch=watch, say=None if asked.reporting.quiet else report.note))
+    watched = len(targets) == 1 and sys.stderr.isatty() and not asked.reporting.quiet
+    how = how._replace(
+        blocks=how.blocks._replace(
+            watch=report.progress if watched else None, say=None if asked.reporting.quiet else report.note
+        )
+    )
     kind: type[Batch | Portions] = Batch
     if how.blocks.on is not None:
         from convcli.runs import portions

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -17,31 +16,6 @@ from convcli.runs.batch import Failed, Outcome, Skipped, Tally
 from convcli.runs.operation import Operation
 from convcli.runs.single import Done
 from convcli.system.names import STDIO
-
-
-class Watch:
-    """The bar of a picture that is done in blocks. It begins when the first of them are told."""
-
-    def __init__(self, shown: bool) -> None:
-        self._shown, self._bar = shown, ExitStack()
-        self._total = self._done = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        """So many blocks of all are done."""
-        if not self._shown:
-            return
-        if total != self._total or done < self._done:
-            self.close()
-            self._advance = self._bar.enter_context(report.progress(total, True))
-            self._total, self._done = total, 0
-        for _ in range(self._done, done):
-            self._advance()
-        self._done = done
-
-    def close(self) -> None:
-        """Take it from the terminal."""
-        self._bar.close()
-
 
 ALIKE = 10
 """The most images that are named for the same failure. The others are counted."""

@@ -119,7 +119,7 @@ ROWS = {row.name: row for row in (
            sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
            windows="plain_values.NetpbmFile", blocks="flat"),
     Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", pyramid=True, package="zarr", bits=16, real=True, cmyk=True,
-           bands=True, compression=True),
+           bands=True, compression=True, keeps=_whole("dpi", "resolution")),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
            alpha=False, keeps=_whole("dpi"), direct=True),
     Format("DIB", alpha=False),

@@ -225,8 +225,18 @@ def beyond(source: str, size: str, pixels: int, limit: int) -> ImageError:
     if pixels > MOST_PIXELS:
         rule, why = f"has {size}, more than any image has", "it is damaged, or a decompression bomb"
         return ImageError(what, rule, "use another", why)
-    remedy = f"if you trust it, use {param('max_pixels', pixels)}, or {param('memory', '2G')} for a .tif, .npy or .ppm"
-    return ImageError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
+    remedy = f"if you trust it, use {param('max_pixels', pixels)}"
+    if limit == MAX_PIXELS:  # one that is given bounds pictures in blocks, too
+        remedy += f", or {IN_BLOCKS}"
+    return BeyondError(what, f"has {size}, more than {limit}, and may be a decompression bomb", remedy)
+
+
+IN_BLOCKS = f"{param('memory', '2G')} for a .tif, .npy or .ppm"
+"""How a picture that is too large for memory is done."""
+
+
+class BeyondError(ImageError):
+    """A picture has more pixels than are allowed."""
 
 
 def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, frames: int = 1) -> None:
@@ -241,4 +251,4 @@ def check_pixels(source: str, pixels: int, limit: int, bytes_each: int = 0, fram
     need = pixels // frames * bytes_each
     if memory.refuses(need):
         rule = f"has {size} and needs {need / 2**30:.1f} GiB, {memory.share()}"
-        raise ImageError(f"input '{source}'", rule, "reduce or cut it first")
+        raise ImageError(f"input '{source}'", rule, f"reduce or cut it first, or use {IN_BLOCKS}")

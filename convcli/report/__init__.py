@@ -230,18 +230,18 @@ def play(frames: Sequence[Sequence[str]], fps: float) -> None:
 
 
 @contextmanager
-def progress(total: int | None, shown: bool) -> Iterator[Callable[..., None]]:
+def progress(total: int | None, shown: bool = True, begun: int = 0) -> Iterator[Callable[..., None]]:
     """A progress bar on standard error: how many of `total` are done, how fast, and how long the rest takes.
 
-    Call the function that it yields once for each, with the total if it has become known since. The bar disappears when the
-    block ends. If it is not `shown`, nothing is imported either.
+    Call the function that it yields once for each, with the total if it has become known since; `begun` of them were done
+    before. The bar disappears when the block ends. If it is not `shown`, nothing is imported either.
     """
     if not shown:
         yield lambda total=None: None
         return
     from convcli.report import terminal
 
-    with terminal.bar(total) as (advance, write):
+    with terminal.bar(total, begun) as (advance, write):
         token = above.set(write)
         try:
             yield advance

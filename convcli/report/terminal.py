@@ -77,7 +77,7 @@ def picture(rows: Sequence[str]) -> None:
 
 
 @contextmanager
-def bar(total: int | None) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
+def bar(total: int | None, begun: int = 0) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
     """A progress bar on standard error. Yields two functions: one advances it by one, and takes the total if it has become known;
     one prints a line above it.
     """
@@ -95,7 +95,7 @@ def bar(total: int | None) -> Iterator[tuple[Callable[..., None], Callable[[str]
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False, expand=True
     )
     with drawn:
-        task = drawn.add_task("", total=total)
+        task = drawn.add_task("", total=total, completed=begun)
         yield (
             lambda total=None: drawn.update(task, advance=1, total=total),
             lambda line: console.print(Text(line), soft_wrap=True),

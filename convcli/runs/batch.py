@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError, shown
+from convcli.images.guards import IN_BLOCKS
 from convcli.runs import single
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job
@@ -145,7 +146,7 @@ class Batch:
         self.unfinished = run.unfinished
         if self.several and run.program:
             memory.settle()
-        if self.workers > 1:
+        if self.several:  # a bar is drawn meanwhile
             self.around.enter_context(context.hushed())
         return self
 
@@ -298,7 +299,7 @@ def outcome_of(
         failed = error
     except MemoryError as error:
         memory.give_up()
-        cause, remedy = error, "use a smaller image, kernel or padding"
+        cause, remedy = error, f"use a smaller image, kernel or padding, or {IN_BLOCKS}"
         failed = ImageError(f"input '{source}'", "needs more memory than there is", remedy)
     except BrokenPipeError:  # nobody reads the results any more
         raise

@@ -13,12 +13,15 @@ from convcli.images.reading.windows import identity_of
 from convcli.images.writing import kept
 from convcli.images.writing.blocks import Layout, block_target
 from convcli.runs.block_tasks import Item
-from convcli.runs.block_work import BlockWork, Request, sizes
+from convcli.runs.block_work import CACHE_BYTES, CACHE_SHARE, BlockWork, Request, sizes
 from convcli.runs.single import Writing, placed
 from convcli.windows import blocks
 
 PROGRAM_BYTES = 150 << 20
 """The program with NumPy and what reads and writes files."""
+
+SMALL = 1 << 17
+"""Smaller blocks are not worth another thread: each reads a border, and fills tiles of the kernel's plan only in part."""
 
 
 class Setup:
@@ -34,6 +37,8 @@ class Setup:
         How many blocks may be made at once.
     memory : int
         The bytes that there may be, for the program too.
+    begun : Size, optional
+        The blocks of an earlier run that this one goes on with.
 
     Attributes
     ----------
@@ -54,12 +59,14 @@ class Setup:
         They do not fit each other, or one block does not fit into the memory.
     """
 
-    def __init__(self, request: Request, target: str, how: Writing, threads: int, memory: int) -> None:
+    def __init__(
+        self, request: Request, target: str, how: Writing, threads: int, memory: int, begun: Size | None = None
+    ) -> None:
         self.request, self.how, self.memory = request, how, memory
         self.work = BlockWork(request)
         try:
             layout, self.notes = self._layout(target, threads)
-            self.size, self.threads = self._fitting(threads, block_target(layout).grid)
+            self.size, self.threads = self._fitting(threads, block_target(layout).grid, begun)
         except BaseException:
             self.work.file.close()
             raise
@@ -81,21 +88,29 @@ class Setup:
         )  # fmt: skip
         return layout, (*notes, *lost)
 
-    def _fitting(self, threads: int, grid: Size) -> tuple[Size, int]:
-        """The size of blocks, and how many are made at once: the largest that fit into the memory."""
-        used = PROGRAM_BYTES + self.request.cache_bytes
+    def _fitting(self, threads: int, grid: Size, begun: Size | None) -> tuple[Size, int]:
+        """The size of blocks, and how many are made at once: the largest that fit into the memory, or those that were begun."""
+        fixed = PROGRAM_BYTES + self.work.held_bytes
         height, width = self.work.geometry.output
+        fitting = sizes(self.work, grid, self.how.blocks.pyramid)
+        goes_on = begun in fitting
         while True:
-            for size in sizes(self.work, grid, self.how.blocks.pyramid):
+            for size in [begun] if begun is not None and goes_on else fitting:
+                if threads > 1 and size.height * size.width < SMALL and size != fitting[0] and not goes_on:
+                    break
                 block = self.work.block(range(min(size.height, height)), range(min(size.width, width)))
-                if threads * self.work.needs(block) <= self.memory - used:
+                if threads * self.work.needs(block) <= self.memory - self.request.cache_bytes - fixed:
                     return size, threads
             if threads == 1:
                 break
             threads //= 2
-        need = self.work.needs(block) + used
+        need = self.work.needs(block) + fixed
+        need = min(
+            need + CACHE_BYTES, -(-need * CACHE_SHARE // (CACHE_SHARE - 1))
+        )  # more memory is more for tiles, too
         rule = f"needs {need / 2**20:.0f} MiB, and {self.memory / 2**20:.0f} are allowed"
         remedy = f"use {param('memory', f'{-(-need >> 20)}M')} or more"
+        remedy += f", or leave out {param('skip_existing')} for smaller blocks" * (goes_on and size != fitting[-1])
         raise ImageError(f"a block of {size} values of the result", rule, remedy)
 
     def facts(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from convcli.backends.numpy.blocks import Block
 from convcli.geometry import ZERO, Size
 from convcli.images import Picture, Storage
 from convcli.images.formats import row_of
-from convcli.images.guards import check_pixels
+from convcli.images.guards import BeyondError, check_pixels
 from convcli.images.opened_file import WindowedFile
 from convcli.images.picture import joined
 from convcli.images.reading.windows import opened_windows
@@ -27,8 +27,8 @@ from convcli.runs.operation import Operation
 from convcli.runs.remarks import Looked, Lookout
 from convcli.windows import WHOLE, Array
 
-CACHE_BYTES = 64 << 20
-"""Decoded tiles or chunks of the input that are kept for the next block."""
+CACHE_BYTES, CACHE_SHARE = 64 << 20, 8
+"""Decoded tiles or chunks of the input that are kept for the next block: of these bytes, but of at most this part of the memory."""
 
 
 class Request(NamedTuple):
@@ -41,6 +41,7 @@ class Request(NamedTuple):
     policy: str | None
     max_pixels: int | None = None  # of a picture that is held in memory
     cache_bytes: int = CACHE_BYTES
+    hold: bool = False  # whether a picture that can only be read as a whole is held, though its result can be written so, too
 
 
 class Made(NamedTuple):
@@ -81,6 +82,7 @@ class Held:
         self.scene, self.format = picture.scene, picture.metadata.format or ""
         self.chunk = Size(*picture.size)
         self._pixels = picture.colour if picture.alpha is None else joined(picture.colour, picture.alpha)
+        self.nbytes = self._pixels.nbytes
 
     def read(self, rows: slice, columns: slice) -> Array:
         """See `convcli.images.picture.WindowedFile.read`."""
@@ -91,13 +93,16 @@ class Held:
 
 
 def _opened(request: Request) -> WindowedFile:
-    """The input: as a whole only if it cannot be read in windows, and its result cannot be written in another way."""
+    """The input. One that cannot be read in windows is held as a whole if that is asked for, or if its result needs blocks."""
     try:
         return opened_windows(request.source, request.full_scale, request.cache_bytes)
-    except WholeError:
-        if row_of(request.container).writer:
+    except WholeError as error:
+        if row_of(request.container).writer and not request.hold:
             raise
-    return Held(images.load(request.source, request.max_pixels, request.full_scale))
+        try:
+            return Held(images.load(request.source, request.max_pixels, request.full_scale))
+        except BeyondError as beyond:
+            raise (error if request.max_pixels is None else beyond) from None
 
 
 class BlockWork:
@@ -219,6 +224,11 @@ class BlockWork:
         if outputs.stop == self.geometry.output[axis] and size - stop < s:
             stop = size
         return slice(start if window.start - start < s else window.start, stop)
+
+    @property
+    def held_bytes(self) -> int:
+        """What of the input is in memory at all times."""
+        return self.file.nbytes if isinstance(self.file, Held) else 0
 
     @property
     def tile_width(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
@@ -20,8 +20,8 @@ from convcli.pointwise.ranges import NOTHING, Clipped, wider
 from convcli.runs import outputs
 from convcli.runs.block_setup import Setup
 from convcli.runs.block_tasks import Bench, BlockJob, Item, Written
-from convcli.runs.block_work import CACHE_BYTES, Request
-from convcli.runs.journal import Journal
+from convcli.runs.block_work import CACHE_BYTES, CACHE_SHARE, Request
+from convcli.runs.journal import Journal, begun_blocks
 from convcli.runs.operation import Operation
 from convcli.runs.places import Place, connected
 from convcli.runs.places.here import Here
@@ -30,7 +30,7 @@ from convcli.runs.single import Blocks, Done, Writing
 from convcli.system import memory, stores
 from convcli.system.context import current, hushed
 from convcli.system.files import refusal
-from convcli.system.names import is_url
+from convcli.system.names import STDIO, is_stream, is_url
 from convcli.system.parallel import workers
 
 if TYPE_CHECKING:
@@ -90,13 +90,17 @@ class Run:
         self.stack.enter_context(hushed())  # threads decode
         container = images.format_of(self.target, how.container, None)
         how.settings.check(container)
+        self._check()
         cluster = self._cluster()
         threads = workers(operation.compute.threads) if cluster is None else 1
         limit = memory.total_bytes() if cluster is None else cluster.limit or inf
         most = how.blocks.memory or int(min(USUAL_MEMORY, limit / SHARE))
-        cache = min(CACHE_BYTES, most // 8)
-        request = Request(self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache)
-        self.setup = setup = Setup(request, self.target, how, threads, most)
+        cache = min(CACHE_BYTES, most // CACHE_SHARE)
+        request = Request(
+            self.source, how.full_scale, operation, container, how.policy, how.max_pixels, cache, how.blocks.asked
+        )
+        begun = begun_blocks(self.target) if how.blocks.go_on else None
+        self.setup = setup = Setup(request, self.target, how, threads, most, begun)
         self.stack.enter_context(setup.work)
         self.sink = block_target(setup.layout)
         outputs.make_folder(self.target, how.output)
@@ -109,6 +113,16 @@ class Run:
         self.stack.callback(self.place.close)
         self.journal = Journal(self.target, setup.facts())
         self.load_seconds = perf_counter() - start
+
+    def _check(self) -> None:
+        """Refuse what needs the whole picture at once."""
+        how = self.how
+        remedy = f"leave out {param('memory')}, {param('on')} and {param('pyramid')}"
+        if how.montage is not None:
+            raise ConvError(param("montage"), "is not done in blocks", f"write .png, and {remedy}")
+        if self.source == STDIO or is_stream(self.source):
+            rule = "is read once, from front to back, and blocks need it in any order"
+            raise ImageError(f"input '{self.source}'", rule, f"save it and name the file, or {remedy}")
 
     def _cluster(self) -> Cluster | None:
         """The cluster that does the tasks; None: threads of this process."""
@@ -191,16 +205,16 @@ class Run:
     def _each(self, items: Iterator[Item], take: Callable[[Item, Any], None]) -> None:
         """Do the tasks, and take their answers. Raises a ConvError at the end if some failed, and passes an interruption on."""
         failures: list[tuple[Item, BaseException]] = []
-        done, watch = self.before, self.how.blocks.watch or (lambda done, total: None)
+        done, watch = self.before, self.how.blocks.watch or _unwatched
         try:
-            watch(done, self.setup.count)
-            for item, answer in self.place.results(_while(items, failures)):
-                if isinstance(answer, BaseException):
-                    failures.append((item, answer))
-                    continue
-                take(item, answer)
-                done += 1
-                watch(done, self.setup.count)
+            with watch(self.setup.count, begun=done) as advance:
+                for item, answer in self.place.results(_while(items, failures)):
+                    if isinstance(answer, BaseException):
+                        failures.append((item, answer))
+                        continue
+                    take(item, answer)
+                    done += 1
+                    advance()
         except (KeyboardInterrupt, SystemExit) as error:
             for item, answer in self.place.stop():
                 take(item, answer)
@@ -263,6 +277,12 @@ class Run:
                 setup.count, self.before, self.place.retried, setup.size, self.place.width, setup.memory
             ),
         )  # fmt: skip
+
+
+@contextmanager
+def _unwatched(_total: int, /, *, begun: int) -> Iterator[Callable[[], None]]:
+    """A `convcli.runs.single.InBlocks.watch` that shows nothing."""
+    yield lambda: None
 
 
 def _while(items: Iterator[Item], failures: list[tuple[Item, BaseException]]) -> Iterator[Item]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from convcli.errors import ImageError, param, shown
+from convcli.geometry import Size
 from convcli.system.addresses import place_of
 from convcli.system.files import refusal
 
@@ -33,6 +34,10 @@ class Lines(Protocol):
 
     def check(self) -> None:
         """Raise if another run is at work, where nothing else tells."""
+        ...
+
+    def first(self) -> bytes:
+        """The first line of an earlier run; empty if there is none, or if it cannot be read."""
         ...
 
     def begin(self, first: bytes) -> None:
@@ -104,8 +109,7 @@ class Journal:
                 raise ImageError(
                     f"journal '{place}'", "is damaged", f"delete it, or leave out {param('skip_existing')}"
                 )
-            names = sorted(name for name in {*found, *self.facts} if found.get(name) != self.facts.get(name))
-            rule = f"was begun with another {' and another '.join(names)}"
+            rule = f"was begun with {' and '.join(_differences(found, self.facts))}"
             remedy = f"type the same command, delete '{place}', or leave out {param('skip_existing')}"
             raise ImageError(f"output '{shown(self.target)}'", rule, remedy)
         entries = filter(None, map(_parsed, lines))
@@ -126,6 +130,35 @@ class Journal:
     def remove(self) -> None:
         """Close and delete it: the target is complete."""
         self._lines.remove()
+
+
+CAUSES = {
+    "version": "another version of convcli", "journal": "another version of convcli",
+    "input": "another input, or before it was changed", "weights": "another kernel or bias",
+    "combination": f"another {param('combine')}", "range": f"another {param('range')} or full scale",
+    "operation": "another choice of channels, alpha, light or precision",
+}  # fmt: skip
+"""What may differ between two runs, by the name of the fact, in words."""
+
+EFFECTS = {
+    "geometry": "another stride, padding or dilation", "output": f"another format, {param('compression')} or {param('pyramid')}",
+    "plan": f"another {param('plan')}", "block": "blocks of another size",
+}  # fmt: skip
+"""What differs by itself only where nothing of `CAUSES`, and none before it, does."""
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What another run has done differently, in words."""
+    names = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    causes = [text for name, text in CAUSES.items() if name in names]
+    effects = [text for name, text in EFFECTS.items() if name in names]
+    return list(dict.fromkeys(causes)) or effects[:1] or ["another version of convcli"]
+
+
+def begun_blocks(target: str) -> Size | None:
+    """The size of the blocks of an earlier run; None if there was none."""
+    found = (_parsed(_lines_of(target).first()) or {}).get("block")
+    return Size(*found) if isinstance(found, list) and len(found) == 2 else None
 
 
 def _lines_of(target: str) -> Lines:
@@ -151,6 +184,11 @@ class _File:
 
     def check(self) -> None:
         pass
+
+    def first(self) -> bytes:
+        with suppress(OSError), self._path.open("rb") as file:
+            return file.readline()
+        return b""
 
     def begin(self, first: bytes) -> None:
         self._open(os.O_TRUNC)

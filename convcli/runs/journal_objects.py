@@ -58,6 +58,12 @@ class Objects:
     def _say(self, when: float) -> None:
         stores.put(self._url("run"), json.dumps({"run": self._name, "time": when}).encode())
 
+    def first(self) -> bytes:
+        """See `convcli.runs.journal.Lines.first`."""
+        with suppress(ImageError):
+            return stores.contents(self._url("facts")) if self.exists() else b""
+        return b""
+
     def begin(self, first: bytes) -> None:
         """See `convcli.runs.journal.Lines.begin`."""
         stores.remove(self.place)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -74,7 +74,8 @@ class InBlocks(NamedTuple):
     pyramid: bool = False  # whether smaller copies are written, too
     go_on: bool = False  # whether a run goes on with what an earlier one has done
     on: str | None = None  # the cluster that does the work; None: threads of this process
-    watch: Callable[[int, int], None] | None = None  # is told how many blocks are done, and of how many
+    # makes a context that shows how many of a number of blocks are done, some `begun` before; what it gives is called for each
+    watch: Callable[..., Any] | None = None
     say: Callable[[str], None] | None = None  # is told what the user should know at once
 
     @property

@@ -296,11 +296,11 @@ def hushed() -> Iterator[None]:
             own.flush()
             past = open(os.dup(2), "w", 1, own.encoding, own.errors)  # noqa: SIM115
     with silent(), past or nullcontext(), redirect_stderr(past or own):
-        context.hushed = True
+        before, context.hushed = context.hushed, True
         try:
             yield
         finally:
-            context.hushed = False
+            context.hushed = before
 
 
 def leave(code: object) -> None:

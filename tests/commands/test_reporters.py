@@ -1,11 +1,14 @@
 """What is said of several images: a bad one among them, its name in errors, and names that could garble a terminal."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
+import tifffile
 
-from support.cli import binary, done, run
+from support.cli import binary, done, run, terminal
 from support.files import filtered
 from support.pictures import read, write
 
@@ -113,3 +116,64 @@ def test_plain_ascii_streams(inputs: Path) -> None:
     result = binary("apply", "é.png", *BOX, "-o", "x.png", "--json", cwd=inputs, **locale)
     assert result.code == 0
     assert os.fsencode(result.json["input"]) == "é.png".encode()
+
+
+# The bar of a picture in blocks
+
+STOPPED = """
+import os, signal
+from convcli.__main__ import main
+from convcli.runs import blocks
+
+write, told = blocks.Run._write, [signal.SIGINT]
+
+def stopping(*args):
+    write(*args)
+    if told:
+        os.kill(os.getpid(), told.pop())
+
+blocks.Run._write = stopping
+main()
+"""
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Path:
+    path = tmp_path / "tiles.tif"
+    pixels = np.arange(2100 * 600, dtype=np.uint32).astype(np.uint8).reshape(2100, 600)
+    tifffile.imwrite(path, pixels, tile=(256, 256), compression="zlib")
+    return path
+
+
+APPLY = ("apply", "tiles.tif", "-k", "sobel", "--memory", "256M")
+
+
+@pytest.mark.parametrize("more", [("-o", "out.zarr"), ("-o", "out.tif", "--pyramid", "--range", "minmax")])
+def test_the_bar_of_blocks_leaves_the_terminal_before_the_table_comes(more: tuple[str, ...], tiles: Path) -> None:
+    ended = terminal(*APPLY, *more, cwd=tiles.parent)
+    assert ended.code == 0, ended.text
+    assert "Traceback" not in ended.text
+    bar, _, table = ended.text.rpartition("\x1b[?25h")  # which shows the cursor again
+    assert re.search(r"([1-9])/\1", bar)
+    assert "blocks" in table
+    assert "blocks" not in bar
+
+
+def test_an_interruption_of_blocks_on_a_terminal_is_told_in_a_line(tiles: Path) -> None:
+    ended = terminal(*APPLY, "-o", "out.zarr", cwd=tiles.parent, code=STOPPED)
+    assert ended.code == 130, ended.text
+    assert "Traceback" not in ended.text
+    told = ended.text.rpartition("interrupted")[2]
+    assert re.match(r": [1-9] of [0-9]+ blocks are written; --skip-existing goes on", told), ended.text
+
+
+def test_failed_blocks_on_a_terminal_are_told_in_a_line(tiles: Path) -> None:
+    with tifffile.TiffFile(tiles) as file:
+        place = file.pages[0].dataoffsets[-1]
+    with tiles.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 20)
+    ended = terminal(*APPLY, "-o", "out.zarr", cwd=tiles.parent)
+    assert ended.code == 1, ended.text
+    assert "Traceback" not in ended.text
+    assert re.search(r"failed, [1-9] of [0-9]+ are done", ended.text)

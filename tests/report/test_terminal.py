@@ -35,3 +35,11 @@ def test_frames_that_the_terminal_has_no_room_for(
     monkeypatch.setenv("LINES", "5")
     with nullcontext() if fits else pytest.raises(ConvError, match=f"has no room for {width}×{height}"):
         drawing.play([["#" * width] * height], 1e6)
+
+
+def test_what_was_done_before_is_no_speed_of_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, object]] = []
+    monkeypatch.setattr("rich.progress.Progress.add_task", lambda self, name, **more: made.append(more) or 0)
+    with drawing.bar(10, 8):
+        pass
+    assert made == [{"total": 10, "completed": 8}]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from click.testing import CliRunner, Result
 from convcli import images
 from convcli.cli import main
 from convcli.geometry import Size
-from convcli.runs import block_work, journal
+from convcli.images import guards, reading
+from convcli.runs import block_work, journal, single
+from support.cli import run
+from support.pictures import write
 
 RNG = np.random.default_rng(5)
 H, W = 620, 1100
@@ -174,11 +179,128 @@ def test_going_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_limit_of_pixels(folder: Path, tmp_path: Path) -> None:
-    """One that is given bounds the whole picture in blocks, too; a refusal without blocks names them."""
+    """One that is given bounds the whole picture in blocks, too, so that it does not name them as a remedy."""
     words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif", "--max-pixels", "600k"]
     for more in ([], ["--memory", "1G"]):
         result = invoke(*words, *more)
         assert result.exit_code == 2
         assert "has 682000 pixels, more than 600000" in result.stderr
-        assert "--memory 2G" in result.stderr
+        assert result.stderr.endswith("bomb: if you trust it, use --max-pixels 682000\n")
     assert not [*tmp_path.iterdir()]
+
+
+def test_the_usual_limit_names_blocks(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "MAX_PIXELS", 600_000)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 600_000)
+    words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif"]
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("use --max-pixels 682000, or --memory 2G for a .tif, .npy or .ppm\n")
+    assert invoke(*words, "--memory", "2G").exit_code == 0
+
+
+def test_want_of_memory_names_blocks(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif"]
+    with monkeypatch.context() as patch:
+        patch.setattr(single, "process", exhausted)
+        result = invoke(*words)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("use a smaller image, kernel or padding, or --memory 2G for a .tif, .npy or .ppm\n")
+    assert invoke(*words, "--memory", "2G").exit_code == 0
+
+
+@pytest.fixture
+def png(tmp_path: Path) -> Path:
+    """A format that can only be read as a whole."""
+    write(tmp_path / "photo.png", smooth(4, 255).astype(np.uint8).transpose(2, 0, 1))
+    return tmp_path / "photo.png"
+
+
+@pytest.mark.parametrize("options", [["--pyramid"], ["--memory", "300M"], ["--pyramid", "--range", "minmax"]])
+def test_what_can_only_be_read_as_a_whole_is_written_in_blocks(options: list[str], png: Path, tmp_path: Path) -> None:
+    words = ["apply", png, "-k", "gaussian:2"]
+    document(invoke(*words, *options, "--json", "-o", tmp_path / "parts.tif"))
+    given = [option for option in options if option in ("--range", "minmax")]
+    document(invoke(*words, *given, "--json", "-o", tmp_path / "whole.tif"))
+    for one, other in zip(read(tmp_path / "parts.tif")[:2], read(tmp_path / "whole.tif")[:2], strict=True):
+        assert one is not None
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_read_as_a_whole_counts_as_memory(png: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["apply", png, "-k", "box:3", "-o", tmp_path / "out.tif", "--memory", "220M"]
+    assert invoke(*words).exit_code == 0
+    monkeypatch.setattr(block_work.BlockWork, "held_bytes", 100 << 20)
+    result = invoke(*words)
+    assert result.exit_code == 2
+    found = re.search(r"are allowed: use --memory (\d+M) or more", result.stderr)
+    assert found is not None
+    assert invoke(*words, "--memory", found[1]).exit_code == 0
+
+
+def test_what_is_too_large_to_be_read_as_a_whole(png: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_PIXELS", 600_000)
+    words = ["apply", png, "-k", "box:3", "-o", tmp_path / "out.tif", "--memory", "1G"]
+    assert "cannot be read in parts: it is PNG; convert it first: vips copy" in invoke(*words).stderr
+    assert "use --max-pixels 682000" in invoke(*words, "--max-pixels", "600k").stderr
+    assert invoke(*words, "--max-pixels", "700k").exit_code == 0
+
+
+def test_a_contact_sheet_is_not_drawn_in_blocks(folder: Path, tmp_path: Path) -> None:
+    words = ["apply", folder / "rgb.tif", "-k", "box:3", "-o", tmp_path / "out.tif", "--montage"]
+    result = invoke(*words, "--memory", "1G")
+    assert result.exit_code == 2
+    assert "--montage is not done in blocks: write .png, and leave out --memory, --on and --pyramid" in result.stderr
+    assert invoke(*words).exit_code == 0
+
+
+def test_a_stream_is_not_read_in_blocks(folder: Path, tmp_path: Path) -> None:
+    words = ["-k", "box:3", "-o", "out.tif", "--memory", "1G"]
+    result = run("apply", "-", *words, input=(folder / "rgb.tif").read_bytes(), cwd=tmp_path)
+    assert result.code == 2
+    assert "input '-' is read once, from front to back, and blocks need it in any order: save it" in result.err
+    os.mkfifo(tmp_path / "pipe")
+    result = run("apply", "pipe", *words, cwd=tmp_path)
+    assert result.code == 2
+    assert "input 'pipe' is read once" in result.err
+
+
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+def test_an_input_is_replaced_in_blocks(ending: str, folder: Path, tmp_path: Path) -> None:
+    source = folder / {"tif": "rgb.tif", "npy": "tensor.npy"}[ending]
+    shutil.copy(source, tmp_path / f"in.{ending}")
+    assert invoke("apply", source, "-k", "box:3", "-o", tmp_path / f"out.{ending}").exit_code == 0
+    assert invoke("apply", tmp_path / f"in.{ending}", "-k", "box:3", "--in-place", "--memory", "1G").exit_code == 0
+    np.testing.assert_array_equal(read(tmp_path / f"in.{ending}")[0], read(tmp_path / f"out.{ending}")[0])
+
+
+def pixel_sizes(path: Path) -> list[list[float]]:
+    """Those of an OME-Zarr, in micrometres, by level."""
+    found = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["multiscales"][0]
+    assert [axis.get("unit") for axis in found["axes"]] == [None, "micrometer", "micrometer"]
+    return [level["coordinateTransformations"][0]["scale"][1:] for level in found["datasets"]]
+
+
+def test_sizes_of_pixels_go_from_store_to_store(folder: Path, tmp_path: Path) -> None:
+    """From a TIFF of 300 pixels per inch, by an operation that makes them twice as large."""
+    one, two, back = tmp_path / "one.zarr", tmp_path / "two.zarr", tmp_path / "back.tif"
+    document(invoke("apply", folder / "rgb.tif", "-k", "identity", "--json", "-o", one))
+    np.testing.assert_allclose(pixel_sizes(one), [[25400 / 300] * 2])
+    document(invoke("apply", one, "-k", "box:2", "-s", "2,1", "--pyramid", "--json", "-o", two))
+    assert pixel_sizes(two)[0] == pytest.approx([25400 / 150, 25400 / 300])
+    assert pixel_sizes(two)[1] == pytest.approx([25400 / 75, 25400 / 150])
+    document(invoke("apply", two, "-k", "identity", "--memory", "1G", "--json", "-o", back))
+    assert read(back)[2].dpi == pytest.approx((300, 150), rel=1e-4)
+
+
+def test_a_pyramid_has_no_description_that_denies_it(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """tifffile's own, in files that it has made, is of a single picture."""
+    words = ["apply", folder / "rgb.tif", "-k", "identity", "--pyramid", "--json", "-o", tmp_path / "out.tif"]
+    document(invoke(*words))
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert [level.shape[0] for level in file.series[0].levels] == [620, 310]
+        assert not file.pages[0].description
+    assert not caplog.records

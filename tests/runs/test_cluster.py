@@ -179,11 +179,11 @@ def test_nobody_answers(scenes: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     line = one_line(run("apply", scenes / "in.tif", "-k", "box:3", "-o", out))
     assert re.search(r"--on tcp://\S+ is not a scheduler that answers: .*; start one with 'dask scheduler'", line)
     line = one_line(run("apply", scenes / "in.tif", "-k", "box:3", "-o", out, "--on", "none.json"))
-    assert "--on none.json is not a scheduler that answers: there is no such file" in line
+    assert "--on none.json is not the file of a scheduler, as there is no such file: wait until" in line
     line = one_line(run("apply", scenes / "in.tif", "-k", "box:3", "-o", out, "--on", "tls://127.0.0.1:9"))
     assert "there are no certificates; name them in Dask's configuration, see docs/scale.md" in line
     line = one_line(run("apply", scenes / "in.tif", "-k", "box:3", "-o", out, "--on", "local:0"))
-    assert "--on local:0 has no worker: start some with 'dask worker'" in line
+    assert "--on local:0 is not local:N with a number of processes from 1 up: use local:2" in line
     assert not [*tmp_path.iterdir()]
 
 

@@ -16,7 +16,8 @@ import pytest
 import tifffile
 
 from convcli.errors import ImageError
-from convcli.runs import block_setup, journal_objects
+from convcli.geometry import Size
+from convcli.runs import block_setup, block_work, journal_objects
 from convcli.runs.journal import Journal
 from support.cli import Result, done, run
 
@@ -37,9 +38,6 @@ def store() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks."""
-    from convcli.geometry import Size
-    from convcli.runs import block_work
-
     monkeypatch.setattr(block_work, "LARGEST", Size(512, 512))
 
 
@@ -110,9 +108,13 @@ def test_it_goes_on(name: str, source: Path, tmp_path: Path, stopped: Any, store
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ("kernel", "was begun with another combination and another plan and another weights"),
-        ("input", "was begun with another input"),
-        ("version", "was begun with another version"),
+        ("kernel", "was begun with another kernel or bias and another --combine: type"),
+        ("input", "was begun with another input, or before it was changed: type"),
+        ("version", "was begun with another version of convcli: type"),
+        ("geometry", "was begun with another stride, padding or dilation: type"),
+        ("output", "was begun with another format, --compression or --pyramid: type"),
+        ("range", "was begun with another --range or full scale: type"),
+        ("operation", "was begun with another choice of channels, alpha, light or precision: type"),
     ],
 )
 def test_it_refuses_another_run(
@@ -126,10 +128,49 @@ def test_it_refuses_another_run(
     if change == "version":
         monkeypatch.setattr(block_setup, "__version__", "0.0.1")
     kernel = "sobel" if change == "kernel" else "sobel-x"
-    line = refused(run(*words(source, target, kernel), "--skip-existing"))
+    options = {
+        "geometry": ["-p", "2"], "output": ["--pyramid"], "range": ["--range", "abs"], "operation": ["--linear"]
+    }  # fmt: skip
+    line = refused(run(*words(source, target, kernel), *options.get(change, ()), "--skip-existing"))
     assert what in line
     assert ": type the same command, delete '" in line
     done(*words(source, target, kernel))  # which begins again
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_it_goes_on_in_the_blocks_that_were_begun(
+    name: str, source: Path, tmp_path: Path, stopped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with more memory, or on workers with more, where it would take larger ones."""
+    monkeypatch.setattr(journal_objects, "ALIVE", 0.0)
+    target = name if "://" in name else tmp_path / name
+    stopped(4, *words(source, target))
+    monkeypatch.setattr(block_work, "LARGEST", Size(1024, 4096))
+    result = done(*words(source, target), "--skip-existing").json
+    assert (result["blocks"]["done_before"], result["blocks"]["count"]) == (4, COUNT)
+
+
+def test_blocks_that_were_begun_and_do_not_fit_any_more(
+    source: Path, tmp_path: Path, stopped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_work, "LARGEST", Size(1024, 4096))
+    stopped(1, *words(source, tmp_path / "out.tif"))
+    small = [*words(source, tmp_path / "out.tif"), "--memory", "200M"]
+    line = refused(run(*small, "--skip-existing"))
+    assert "a block of 1024×1536 values of the result needs" in line
+    found = re.search(r"and 200 are allowed: use --memory (\d+M) or more, or leave out --skip-existing for sm", line)
+    assert found is not None
+    done(*small, "--memory", found[1], "--skip-existing")
+    os.unlink(tmp_path / "out.tif")
+    done(*small)
+
+
+def test_blocks_of_a_journal_that_fit_no_target(source: Path, tmp_path: Path, stopped: Any) -> None:
+    stopped(1, *words(source, tmp_path / "out.tif"))
+    path = tmp_path / ".out.tif.convcli"
+    path.write_bytes(path.read_bytes().replace(b'"block":[512,512]', b'"block":[7,0]'))
+    line = refused(run(*words(source, tmp_path / "out.tif"), "--skip-existing"))
+    assert "was begun with blocks of another size: type" in line
 
 
 def test_a_torn_line_is_no_line(source: Path, tmp_path: Path, stopped: Any) -> None:

@@ -84,18 +84,19 @@ def binary(*args: object, input: bytes | None = None, cwd: Path | str = ".", **e
     return Result(ended.returncode, ended.stdout, ended.stderr.decode())
 
 
-def terminal(*args: object, cwd: Path | str = ".", **env: str) -> Result:
-    """Run the real program with both streams on a terminal of 100 columns; what it shows is the result's `out`."""
+def terminal(*args: object, cwd: Path | str = ".", code: str | None = None, **env: str) -> Result:
+    """Run the real program, or `code` that does, on a terminal of 100 columns; what it shows is the result's `out`."""
     try:
         leader, follower = pty.openpty()
     except OSError as error:  # a container or chroot without /dev/pts
         pytest.skip(f"no terminal can be opened: {error}")
     variables = {key: value for key, value in environment().items() if key not in ("NO_COLOR", "FORCE_COLOR", "CI")}
     variables |= {"TERM": "xterm-256color", "COLUMNS": "100", **env}
-    command = [sys.executable, "-m", "convcli", *map(str, args)]
+    start = ("-m", "convcli") if code is None else ("-c", code)
+    command = [sys.executable, *start, *map(str, args)]
     streams = {"stdin": subprocess.DEVNULL, "stdout": follower, "stderr": follower}
     shown = b""
-    with subprocess.Popen(command, cwd=cwd, env=variables, **streams) as process:
+    with subprocess.Popen(command, cwd=cwd, env=variables, preexec_fn=heeding, **streams) as process:
         os.close(follower)
         with suppress(OSError):  # Linux: the program has closed the other side
             while part := os.read(leader, 65536):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import dask.config
 import distributed
 
+from convcli import extras
 from convcli.errors import BackendError, param
 from convcli.runs.places.dask import Far
 from convcli.runs.places.dask_worker import Job
@@ -52,6 +56,9 @@ class Cluster:
         self._settings = dask.config.set({"distributed.admin.low-level-log-length": LOGGED})
         try:
             self._connect()
+        except BackendError:
+            self.close()
+            raise
         except (OSError, ValueError, TypeError, TimeoutError) as error:
             self.close()
             why = (str(error).splitlines() or [type(error).__name__])[0]
@@ -70,6 +77,8 @@ class Cluster:
 
     def _connect(self) -> None:
         kind, _, number = self.where.partition(":")
+        if refused := _refusal(self.where):
+            raise BackendError(param("on", self.where), *refused)
         how: dict[str, Any] = {"set_as_default": False, "timeout": _TIMEOUT}
         if self.where == "local" or (kind == "local" and number.isdecimal()):
             with warnings.catch_warnings():
@@ -81,10 +90,8 @@ class Cluster:
             self._client = distributed.Client(self._cluster, **how)
         elif "://" in self.where:
             self._client = distributed.Client(self.where, **how)
-        elif os.path.isfile(self.where):  # Dask would wait for it
-            self._client = distributed.Client(scheduler_file=self.where, **how)
         else:
-            raise FileNotFoundError("there is no such file, and it is neither local:N nor an address with ://")
+            self._client = distributed.Client(scheduler_file=self.where, **how)
 
     def _wait(self) -> None:
         """Wait for workers that may be about to begin."""
@@ -127,7 +134,9 @@ class Cluster:
 
     @property
     def link(self) -> str:
-        """The address of the dashboard; empty if there is none."""
+        """The address of the dashboard; empty if there is none. Dask draws it with a package that it does not need otherwise."""
+        if self._cluster is not None and not extras.is_installed("bokeh"):
+            return ""
         with suppress(Exception):
             return str(self._client.dashboard_link) if self._client is not None else ""
         return ""
@@ -152,3 +161,43 @@ class Cluster:
             if one is not None:
                 with suppress(Exception):
                     one.close()
+
+
+def _refusal(where: str) -> tuple[str, str] | None:
+    """Why this cannot be a cluster, and what to write instead. None if it may be one."""
+    kind, _, number = where.partition(":")
+    if kind == "local":
+        good = not number if ":" not in where else number.isdecimal() and int(number) > 0
+        return None if good else ("is not local:N with a number of processes from 1 up", "use local:2")
+    if where.startswith(("http://", "https://")):
+        host = re.split("[:/]", where.partition("://")[2])[0]
+        return (
+            "is the address of a web page, not of a scheduler",
+            f"use the one that it prints, such as tcp://{host}:8786",
+        )
+    if "://" in where:
+        return None
+    if os.path.isfile(where):  # Dask would wait for one
+        return (
+            None
+            if _is_schedulers(where)
+            else ("is not the file of a scheduler", "use the one that 'dask scheduler --scheduler-file' writes")
+        )
+    if re.fullmatch(r"[\w.-]+:\d+", where):
+        return "is not the address of a scheduler", f"use tcp://{where}"
+    remedy = "wait until the scheduler has written it, or use local:N or tcp://HOST:PORT"
+    return "is not the file of a scheduler, as there is no such file", remedy
+
+
+def _is_schedulers(path: str) -> bool:
+    """Whether a file has the address of a scheduler. It may be written just now."""
+    for pause in (0.1, 0.4, 0.0):
+        with suppress(ValueError, OSError, RecursionError), open(path, encoding="utf-8") as file:
+            found = json.loads(file.read(MOST_BYTES))
+            return isinstance(found, dict) and isinstance(found.get("address"), str)
+        sleep(pause)
+    return False
+
+
+MOST_BYTES = 16 << 20
+"""The file of a scheduler has a few hundred bytes for itself and for each worker."""

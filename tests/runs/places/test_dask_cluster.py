@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,44 @@ def test_a_port_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "_TIMEOUT", "1s")
     with pytest.raises(BackendError, match="is not a scheduler that answers"):
         connected(f"tcp://127.0.0.1:{clusters.free_port()}")
+
+
+@pytest.mark.parametrize(
+    ("where", "remedy"),
+    [
+        ("local:0", "use local:2"), ("local:x", "use local:2"), ("local:", "use local:2"), ("local:-1", "use local:2"),
+        ("127.0.0.1:8786", "use tcp://127.0.0.1:8786"), ("node-7:8786", "use tcp://node-7:8786"),
+        ("http://node-7:8787/status", "use the one that it prints, such as tcp://node-7:8786"),
+        ("", "wait until the scheduler has written it"), ("none.json", "wait until the scheduler has written it"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_cluster_is_refused_at_once(where: str, remedy: str) -> None:
+    with pytest.raises(BackendError) as refused:
+        connected(where)
+    assert remedy in refused.value.text
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"address": 5}', b"II*\0\xff\xfe", b"[" * 100_000])
+def test_files_that_are_no_schedulers(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "scene.tif"
+    path.write_bytes(content)
+    with pytest.raises(BackendError, match="is not the file of a scheduler: use the one that 'dask scheduler --sched"):
+        connected(str(path))
+
+
+def test_the_file_of_a_scheduler_may_be_written_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sched.json"
+    path.write_text('{"addr')
+    monkeypatch.setattr(dask_cluster, "sleep", lambda _: path.write_text('{"address": "tcp://127.0.0.1:8786"}'))
+    assert dask_cluster._refusal(str(path)) is None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_dashboard_of_ours_is_told_of_only_if_dask_can_show_it(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = unconnected(Local(), {"tcp://x": 1}, [])
+    made._client.dashboard_link = "http://127.0.0.1:8787/status"
+    monkeypatch.setattr(dask_cluster.extras, "is_installed", lambda name: name == "bokeh" and there)
+    assert made.told == "1 worker with 1 thread on local:2" + ", dashboard http://127.0.0.1:8787/status" * there
 
 
 class Local:
@@ -86,7 +125,7 @@ def test_dask_keeps_few_messages_for_its_developers() -> None:
 
     name = "distributed.admin.low-level-log-length"
     before = config.get(name)
-    with pytest.raises(BackendError, match="is not a scheduler that answers"):
+    with pytest.raises(BackendError, match="is not the file of a scheduler"):
         dask_cluster.Cluster("none.json")
     assert config.get(name) == before
     made = dask_cluster.Cluster("local:1")

@@ -29,7 +29,7 @@ from convcli.system.shared_file import File
 
 _HEAD = struct.Struct("<2sHHHQ")
 
-_COMPRESSION, _PREDICTOR, _REDUCED, _LEVELS = 259, 317, 254, 330
+_COMPRESSION, _DESCRIPTION, _PREDICTOR, _REDUCED, _LEVELS = 259, 270, 317, 254, 330
 
 Numbers = NDArray[np.uint64]
 
@@ -149,6 +149,9 @@ class Target:
         white = layout.full_scale if kind == "f" else None
         found = tiff.described(layout.metadata, layout.shape[0], white) | first
         if places:
+            text = found.get(_DESCRIPTION)
+            if isinstance(text, Entry) and text.data.startswith(b'{"shape":'):  # tifffile's own, which knows no levels
+                del found[_DESCRIPTION]
             found[_LEVELS] = entry(IFD8, *places)
         return self._file.append(composed(found, self._file.end, True))
 
