@@ -41,7 +41,8 @@ class Request(NamedTuple):
     policy: str | None
     max_pixels: int | None = None  # of a picture that is held in memory
     cache_bytes: int = CACHE_BYTES
-    hold: bool = False  # whether a picture that can only be read as a whole is held, though its result can be written so, too
+    # whether a picture that can only be read as a whole is held, though its result can be written so, too
+    hold: bool = False
 
 
 class Made(NamedTuple):

@@ -296,7 +296,9 @@ def test_sizes_of_pixels_go_from_store_to_store(folder: Path, tmp_path: Path) ->
     assert read(back)[2].dpi == pytest.approx((300, 150), rel=1e-4)
 
 
-def test_a_pyramid_has_no_description_that_denies_it(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pyramid_has_no_description_that_denies_it(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """tifffile's own, in files that it has made, is of a single picture."""
     words = ["apply", folder / "rgb.tif", "-k", "identity", "--pyramid", "--json", "-o", tmp_path / "out.tif"]
     document(invoke(*words))
