@@ -78,7 +78,7 @@ def test_the_geometry_of_the_extended_input_is_the_same_operation(layer: Layer, 
 @given(layers(transpose=True), MODES)
 def test_sizes_stay_as_they_are(layer: Layer, mode: str) -> None:
     zeros = layer.spec.resolve(layer.size, layer.kernel)
-    assert replace(zeros, padding_mode=mode) == replace(layer.spec, padding_mode=mode).resolve(layer.size, layer.kernel)
+    assert zeros._replace(padding_mode=mode) == replace(layer.spec, padding_mode=mode).resolve(layer.size, layer.kernel)
     assert not any(zeros.reach)
 
 
