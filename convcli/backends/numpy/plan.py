@@ -12,7 +12,7 @@ import numpy as np
 from convcli.backends import Considered
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import STRATEGIES, taps
-from convcli.backends.numpy.strategies.common import PASS, Estimate
+from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate
 from convcli.errors import BackendError
 
 START = 60e-6
@@ -30,6 +30,10 @@ FILL, FINISH = 1.3, 3.0
 REARRANGE, PICK = 0.4e-9, 0.5e-9
 """Seconds to separate an interleaved value from its neighbours, or to put one back; and to gather a value of a class
 of columns, which are not neighbours."""
+
+MADE, MANY_PLANES = 50e-6, 16
+"""Seconds to make the steps of a plane with kernels of its own: once, or for every tile if they are too many to be kept. Only the
+time for more than the second number of planes is worth counting."""
 
 SCATTER = 0.03e-9
 """Seconds, for each phase, to put a value of a horizontal phase in its place: each phase writes to all lines of the result again
@@ -121,6 +125,8 @@ def _plan(job: FilterJob, estimate: Estimate, threads: int, exact: bool = False)
     if job.upsample.columns > 1:
         finish += SCATTER * len(job.phases)
     work, called = values * (each + fill + finish), tiles * (estimate.calls + 12) * CALL
+    if job.inputs == len(job.phases) == 1 and job.outputs > MANY_PLANES:
+        called += job.outputs * MADE * (tiles if 4 * job.kernels.nbytes > CACHED_BYTES else 1)
     factor = (ROUNDING if estimate.rounds else NARROW) if exact and not kind.startswith("int") else 1.0
     further = WORTH_ROUNDING if estimate.rounds else 0.0
     (shares, rank), (threads, seconds) = (_spread(work, called, count) for count in (USUAL, threads))
