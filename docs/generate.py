@@ -34,6 +34,7 @@ def generated() -> dict[str, str]:
     return {
         "arguments": arguments(),
         "benchmarks": benchmarks(),
+        "large": report("SCALE"),
         "borders": borders(),
         "formats": formats(),
         "json": keys(),
@@ -136,16 +137,15 @@ def _argument(names: list[str], unit: str) -> tuple[str, ...]:
 
 def benchmarks() -> str:
     """The results of `make bench` without their titles: the machine, the tables, and a sentence about the planner's regret."""
-    results, many, encoders, regret = (
-        (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
-        for name in ("RESULTS", "MANY", "ENCODERS", "REGRET")
-    )
+    results, many, encoders, regret = map(report, ("RESULTS", "MANY", "ENCODERS", "REGRET"))
     parts = [f"### One image\n\n{results}", f"### Many images\n\n{many}", f"### Encoders\n\n{encoders}"]
-    thousand = ROOT / "benchmarks" / "THOUSAND.md"
-    if thousand.exists():  # it takes minutes
-        commands = thousand.read_text(encoding="utf-8").split("\n", 1)[1].strip()
-        parts.insert(2, f"### A thousand commands\n\n{commands}")
+    parts.insert(2, f"### A thousand commands\n\n{report('THOUSAND')}")
     return "\n\n".join((*parts, f"### The planner\n\n{regret.splitlines()[0]}"))
+
+
+def report(name: str) -> str:
+    """A report of the benchmarks without its title."""
+    return (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").split("\n", 1)[1].strip()
 
 
 def keys() -> str:
