@@ -8,11 +8,12 @@ goes.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -157,6 +158,19 @@ def _version(name: str) -> str:
         return "absent"
 
 
+def write(title: str, said: str, lines: Iterable[str], options: argparse.Namespace, peers: str = "peer") -> None:
+    """Write a report: its title, the machine, what is `said` of the runs, and a table."""
+    header = [
+        f"# {title}",
+        "",
+        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; {said}",
+        "",
+        f"| work | convcli | {peers} | ratio | goal | met |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Run the rows and write the table."""
     options = command_line(__doc__, "RESULTS.md")
@@ -169,16 +183,8 @@ def main() -> None:
             *(Row(*row) for row in cuda_rows(np.asarray(image))),
         ]  # fmt: skip
         lines = list(measured((row for row in every if options.only in row.name), options.rounds))
-    header = [
-        "# Benchmarks",
-        "",
-        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; every row's programs ran in turn.",
-        "Ratio: convcli over the best peer.",
-        "",
-        "| work | convcli | peers | ratio | goal | met |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+    said = "every row's programs ran in turn.\nRatio: convcli over the best peer."
+    write("Benchmarks", said, lines, options, "peers")
 
 
 if __name__ == "__main__":

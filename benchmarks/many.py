@@ -21,7 +21,7 @@ from time import perf_counter
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
-from bench import figure, in_turn, machine, rounds
+from bench import figure, in_turn, write
 from command_line import HERE, command_line
 from commands import CONVCLI
 from PIL import Image
@@ -134,16 +134,8 @@ def main() -> None:
     lines = [
         line for ending in ("jpg", "png") if options.only.lower() in ending for line in measured(ending, options.rounds)
     ]
-    header = [
-        "# Many images",
-        "",
-        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; the programs ran in turn. A 3×3 "
-        "kernel, from files to files. Ratio: convcli over the peer.",
-        "",
-        "| work | convcli | peer | ratio | goal | met |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+    said = "the programs ran in turn. A 3×3 kernel, from files to files. Ratio: convcli over the peer."
+    write("Many images", said, lines, options)
 
 
 if __name__ == "__main__":

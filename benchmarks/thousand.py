@@ -22,7 +22,7 @@ from time import perf_counter
 
 import blas  # noqa: F401 (before NumPy)
 import numpy as np
-from bench import figure, in_turn, machine, rounds
+from bench import figure, in_turn, write
 from command_line import HERE, command_line
 from commands import CONVCLI
 from PIL import Image
@@ -152,16 +152,8 @@ def main() -> None:
                 for line in measure(Path(name), options.rounds):
                     print(line, flush=True)
                     lines.append(line)
-    header = [
-        "# A thousand commands",
-        "",
-        f"Made by `make bench`: {machine()}. {rounds(options.rounds)}; the programs ran in turn. "
-        "Ratio: `convcli batch` over the peer.",
-        "",
-        "| work | convcli | peer | ratio | goal | met |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    Path(options.output).write_text("\n".join([*header, *lines]) + "\n", encoding="utf-8")
+    said = "the programs ran in turn. Ratio: `convcli batch` over the peer."
+    write("A thousand commands", said, lines, options)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+DATA = bytes(range(256)) * 1000
+"""The bytes of a file or an object that tests read in parts."""
+
 
 class Server(NamedTuple):
     """Where it is, and what it was asked for: paths, and ranges or None."""

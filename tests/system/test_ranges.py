@@ -9,24 +9,9 @@ import pytest
 from convcli import extras
 from convcli.errors import ImageError
 from convcli.system.ranges import Ranges, as_stream, opened
-from support.servers import serving
+from support.servers import DATA, serving
 
 fsspec = pytest.importorskip("fsspec")
-DATA = bytes(range(256)) * 1000
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "data").write_bytes(DATA)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def memory() -> Any:
-    system = fsspec.filesystem("memory")
-    system.pipe_file("/folder/data", DATA)
-    yield system
-    system.rm("/folder", recursive=True)
 
 
 def check(ranges: Ranges) -> None:

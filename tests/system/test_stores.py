@@ -13,23 +13,9 @@ from convcli import extras
 from convcli.errors import ImageError
 from convcli.system import stores
 from convcli.system.ranges import opened
+from support.servers import DATA
 
 fsspec = pytest.importorskip("fsspec")
-DATA = bytes(range(256)) * 1000
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "data").write_bytes(DATA)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def memory() -> Any:
-    system = fsspec.filesystem("memory")
-    system.pipe_file("/folder/data", DATA)
-    yield system
-    system.rm("/folder", recursive=True)
 
 
 @pytest.mark.parametrize(
