@@ -6,7 +6,7 @@ Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 from collections.abc import Callable
 from importlib import import_module
 from math import floor, log2
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,11 @@ they are multiplied: then a sum of 2**32 of them does not overflow. NaN and infi
 comparison finds all three cases."""
 
 
+Watch: TypeAlias = Callable[[Array, range], None]
+"""Is told which rows of a picture ``(C_out, H_out, W_out)`` are finished, by the threads that compute it, while others go on.
+What it is not told of is finished when the backend returns. Its errors end the computation."""
+
+
 class Task(NamedTuple):
     """An operation that is checked and resolved: the input of a backend."""
 
@@ -52,6 +57,7 @@ class Task(NamedTuple):
     plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
     finish: Finish = Finish()  # what happens to the results
     lift: Lift | None = None  # what happens to the pixels before the kernel reads them
+    watch: Watch | None = None  # for a single picture: who works on rows while others are computed
 
     @property
     def images(self) -> int:

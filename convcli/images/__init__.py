@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convcli.images.opened_file import ImageFile
     from convcli.images.picture import Metadata, Picture, Timing
     from convcli.images.reading import left_out, load, opened
-    from convcli.images.writing import Settings, frames_kept, save, save_frames
+    from convcli.images.writing import Job, Settings, frames_kept, save, save_frames
     from convcli.images.writing.storage import Storage, check_policy, storage_for, white_of
 
 _NAMES = {
@@ -23,7 +23,7 @@ _NAMES = {
     "opened_file": "ImageFile",
     "picture": "Metadata Picture Timing",
     "reading": "left_out load opened",
-    "writing": "Settings frames_kept save save_frames",
+    "writing": "Job Settings frames_kept save save_frames",
     "writing.storage": "Storage check_policy storage_for white_of",
 }
 """The modules and their names."""
@@ -31,8 +31,8 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
-    "ImageFile", "Metadata", "Picture", "Settings", "Storage", "Timing", "check_policy", "format_of", "frames_kept", "gamma_of",
-    "left_out", "load", "opened", "row_of", "save", "save_frames", "storage_for", "white_of",
+    "ImageFile", "Job", "Metadata", "Picture", "Settings", "Storage", "Timing", "check_policy", "format_of", "frames_kept",
+    "gamma_of", "left_out", "load", "opened", "row_of", "save", "save_frames", "storage_for", "white_of",
 ]  # fmt: skip
 
 

@@ -1,12 +1,14 @@
 """One picture and one operation: fitted to each other, computed by the engine, and made a picture again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from convcli import engine, images
+from convcli.backends import Watch
 from convcli.convspec import ConvSpec
 from convcli.engine import ConvResult
 from convcli.errors import GeometryError, ImageError, param
@@ -33,9 +35,16 @@ class Outcome(NamedTuple):
     layer_shape: tuple[int, ...] | None = None  # of the channels that a contact sheet shows; None without a sheet
 
 
-def run(picture: Picture, operation: Operation, container: str, policy: str | None = None) -> Outcome:
+Begin: TypeAlias = Callable[[Storage, tuple[int, ...], Metadata], Watch | None]
+"""Begins to write a result that is still to be computed: how it is stored, its shape ``(C, H, W)`` and its metadata. Gives what is
+told of finished rows; None if the format takes no strips."""
+
+
+def run(
+    picture: Picture, operation: Operation, container: str, policy: str | None = None, begin: Begin | None = None
+) -> Outcome:
     """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy: one of
-    `convcli.vocabulary.RANGES`, or ``LO,HI``.
+    `convcli.vocabulary.RANGES`, or ``LO,HI``. `begin` is used if the file stores what the engine computes, as it is.
 
     Raises
     ------
@@ -44,7 +53,12 @@ def run(picture: Picture, operation: Operation, container: str, policy: str | No
     """
     ready = prepare(picture, operation, container, policy)
     check_memory(ready, operation)
-    result = engine.run(ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift)
+    watch = None
+    if begin is not None and ready.is_final and picture.colour.ndim == 3:
+        watch = begin(ready.storage, ready.shape[-3:], ready.metadata_for(picture))
+    result = engine.run(
+        ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift, watch
+    )
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
     if ready.computes_alpha:
@@ -118,6 +132,12 @@ class Prepared(NamedTuple):
     alpha: str  # the alpha policy; ``drop`` if there is no alpha
     has_alpha: bool  # whether the result has alpha
     shape: tuple[int, ...]  # of the result, ``(C, H, W)`` or ``(N, C, H, W)``, with alpha
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the file stores what the engine computes, as it is: nothing is joined or converted afterwards."""
+        converted = self.storage.space == "cmyk" and not row_of(self.storage.container).cmyk
+        return self.finish.dtype == self.storage.dtype and not (self.has_alpha or converted)
 
     @property
     def reads_alpha(self) -> bool:

@@ -113,7 +113,8 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
     """
     start = perf_counter()
     with ExitStack() as stack:
-        file = stack.enter_context(images.opened(source, how.max_pixels, how.full_scale))
+        reading = stack.enter_context(ExitStack())
+        file = reading.enter_context(images.opened(source, how.max_pixels, how.full_scale))
         container = images.format_of(target, how.container, file.format)
         ignored = how.settings.check(container, how.several)
         count = images.frames_kept(file, target, how.container, container)
@@ -132,18 +133,20 @@ def process(source: str, target: str, operation: Operation, how: Writing) -> Don
                 raise ImageError(param("in_place"), rule, f"use {param('output')}")
         timing = file.timing() if count > 1 else None
         left_out = (*ignored, *images.left_out(file, count))
+        outputs.make_folder(target, how.output)
+        job = stack.enter_context(
+            images.Job(
+                target, container, count, timing, operation.compute.threads, how.settings, source, how.replace, how.container
+            )
+        )  # fmt: skip
         tally = _Tally(load_seconds=perf_counter() - start)
-        frames = _frames(file, count, operation, source, container, how, tally)
+        frames = _frames(file, count, operation, source, container, how, tally, job)
         first = next(frames)
         if count == 1:
-            stack.close()  # frees the bytes of a pipe
+            reading.close()  # frees the bytes of a pipe
         del file
         saving = perf_counter() - tally.load_seconds - tally.compute_seconds
-        outputs.make_folder(target, how.output)
-        saved = images.save_frames(
-            (frame.pop() for frame in chain([first], frames)),  # so that the lists keep no pixels
-            target, count, timing, operation.compute.threads, how.settings, source, how.replace, how.container,
-        )  # fmt: skip
+        saved = job.save(frame.pop() for frame in chain([first], frames))  # so that the lists keep no pixels
         save_seconds = perf_counter() - tally.load_seconds - tally.compute_seconds - saving
     assert tally.first is not None
     computed = Clipped.sum(*tally.clipped)
@@ -168,7 +171,14 @@ class _Tally:
 
 
 def _frames(
-    file: "ImageFile", count: int, operation: Operation, source: str, container: str, how: Writing, tally: _Tally
+    file: "ImageFile",
+    count: int,
+    operation: Operation,
+    source: str,
+    container: str,
+    how: Writing,
+    tally: _Tally,
+    job: images.Job,
 ) -> Iterator[list[tuple[Picture, Storage]]]:
     """Compute every frame when it is asked for. The caller takes it out of a list, so that this function keeps no pixels."""
     for number in range(count):
@@ -183,7 +193,7 @@ def _frames(
         bias = None if operation.bias is None else operation.bias.units(full_scale)
         tally.notes += picture.notes
         if how.montage is None:
-            outcome = _placed(pipeline.run(picture, operation, container, how.policy), picture.shape[-3])
+            outcome = _placed(pipeline.run(picture, operation, container, how.policy, job.begin), picture.shape[-3])
         else:
             from convcli.runs import montage  # imports drawing code
 

@@ -423,3 +423,12 @@ def refusal(what: str, rule: str, error: Exception, folder: str | os.PathLike[st
 def unwritable(target: str, error: Exception, folder: str | os.PathLike[str] | None = None) -> ImageError:
     """The error that an output cannot be written; see `reason`."""
     return refusal(f"output '{target}'", "cannot be written", error, folder)
+
+
+@contextmanager
+def telling(target: str, folder: str | os.PathLike[str] | None = None) -> Iterator[None]:
+    """Tell errors of the system as the `ImageError` that an output cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(target, error, folder) from None

@@ -12,13 +12,13 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 from convcli.errors import ImageError, param
 from convcli.system import names
-from convcli.system.files import make_like, permissions, settled, status_of, unwritable
+from convcli.system.files import make_like, permissions, settled, status_of, telling
 from convcli.system.shared_file import File
 
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -254,15 +254,6 @@ def nothing_left(target: str, missing: str) -> ImageError:
     """The error that a run cannot go on."""
     remedy = f"begin again, without {param('skip_existing')}"
     return ImageError(f"output '{target}'", "cannot go on", remedy, f"there is no {missing}")
-
-
-@contextmanager
-def telling(target: str, folder: Path | None = None) -> Iterator[None]:
-    """Tell errors of the system as the `ImageError` that an output cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(target, error, folder) from None
 
 
 def _lock(descriptor: int, target: str, name: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcli.backends import Computed, Task, finished
+from convcli.backends import Computed, Task, Watch, finished
 from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
@@ -51,9 +51,11 @@ class BlockOutput:
     task : Task
         If its picture is interleaved and has as many channels as the result, the result is interleaved, too.
     block : Block
+    watch : callable, optional
+        Is told of finished rows, if the block is the whole result of a single picture.
     """
 
-    def __init__(self, task: Task, block: Block) -> None:
+    def __init__(self, task: Task, block: Block, watch: Watch | None = None) -> None:
         rows, columns, _, recipe = block
         self.job, self.finish = recipe.job, task.finish
         kind = task.finish.dtype or task.dtype
@@ -77,6 +79,7 @@ class BlockOutput:
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
             self._lines = [lines(picture, self.job.step) for picture in self.array]
         self._lock, self.clipped, self.span = Lock(), NO_VALUES, NOTHING  # so far
+        self._watch, self._left = watch, dict.fromkeys(recipe.rows, len(recipe.columns))  # tiles of each strip
         if len(self.job.phases) < s * t:  # no tap reaches the other outputs: they hold the finished bias
             reached = sum(
                 len(rows[(a - rows.start) % s :: s]) * len(columns[(b - columns.start) % t :: t])
@@ -95,6 +98,20 @@ class BlockOutput:
 
     def emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         """Finish the values ``(O, rows, line)`` of a tile (see `FilterRecipe.tile`), and put them in their place in the block."""
+        self._emit(image, values, rows, columns, buffers)
+        if self._watch is not None:
+            self._tell(self._watch, rows)
+
+    def _tell(self, watch: Watch, strip: range) -> None:
+        """Tell who watches of the rows of a strip whose last tile is finished."""
+        with self._lock:
+            self._left[strip] -= 1
+            if self._left[strip]:
+                return
+        step = self.job.upsample.rows
+        watch(self.array[0], range(strip.start * step, min(strip.stop * step, len(self._rows))))
+
+    def _emit(self, image: int, values: Array, rows: range, columns: range, buffers: Buffers) -> None:
         columns = range(columns.start * self.job.widen, columns.stop * self.job.widen)
         if self._lines is not None:
             step, (y, x) = self.job.step, (self._rows.start, self._columns.start)
@@ -215,13 +232,13 @@ class Blockwise:
         _each(self.task, block, output.look)
         return output.span
 
-    def emit(self, block: Block, finish: Finish | None = None) -> tuple[Array, Clipped]:
+    def emit(self, block: Block, finish: Finish | None = None, watch: Watch | None = None) -> tuple[Array, Clipped]:
         """The finished block ``(N, C, rows, columns)``, and the counts of its clipped values.
 
-        `finish` is by default that of the task. If it stretches, its `span` has to be known.
+        `finish` is by default that of the task. If it stretches, its `span` has to be known. `watch` see `BlockOutput`.
         """
         task = self.task if finish is None else self.task._replace(finish=finish)
-        output = BlockOutput(task, block)
+        output = BlockOutput(task, block, watch)
         _each(task, block, output.emit)
         return output.array, output.clipped
 
@@ -239,7 +256,7 @@ def run(task: Task) -> Computed:
         return finished(array, finish, recipe.text, recipe.mixes)._replace(considered=recipe.considered)
     if finish.looks:
         finish = finish.stretching(work.look(work.whole))
-    array, clipped = work.emit(work.whole, finish)
+    array, clipped = work.emit(work.whole, finish, task.watch if task.images == 1 else None)
     return Computed(array, recipe.text, clipped, recipe.considered, recipe.mixes)
 
 

@@ -1,10 +1,10 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 from convcli.errors import ImageError, param
 from convcli.images import formats
@@ -17,7 +17,9 @@ from convcli.system import files
 from convcli.system.names import ending_of, is_stream, is_url
 
 if TYPE_CHECKING:
+    from convcli.backends import Watch
     from convcli.images.opened_file import ImageFile
+    from convcli.images.writing.strips import Strips
 
 
 class Settings(NamedTuple):
@@ -68,27 +70,97 @@ def _ending(target: str, wanted: str | None) -> str:
     return "." + (wanted or ending_of(target)).lower().lstrip(".")
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Job:
-    """The task of writing a file, and what is reported about it."""
+    """The task of writing a file, and what is reported about it. Leaving it removes a file that is not complete.
 
-    row: Format  # the format of the file
-    target: str  # its path
-    sink: Callable[[], AbstractContextManager[BinaryIO]]  # opens the target
-    count: int  # the number of frames
-    timing: Timing | None  # None: not an animation
-    threads: int | None  # threads of the encoder; None: one for each processor
-    settings: Settings  # quality and compression
-    ending: str  # the wanted ending of the format
-    frames: int  # the number of frames in the file, which may be less
-    channels: int | None = None  # of each picture in the file, where they differ from those of the result
-    clipped: list[Clipped] = field(default_factory=list)  # for each frame
-    notes: list[str] = field(default_factory=list)  # what was lost
+    Parameters
+    ----------
+    target : str
+        A path or ``-``.
+    container : str
+        The format.
+    count : int
+        The number of frames.
+    timing : Timing, optional
+        The timing of an animation.
+    threads : int, optional
+        Threads of the encoder; by default, one for each processor.
+    settings : Settings
+        Quality and compression.
+    source : str, optional
+        The path of the input: a new file gets its permissions.
+    replace : bool
+        Whether an existing file may be replaced.
+    wanted : str, optional
+        The format's name, if the user gives one: ``pgm`` is for gray alone.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        container: str,
+        count: int = 1,
+        timing: Timing | None = None,
+        threads: int | None = None,
+        settings: Settings = Settings(),
+        source: str | None = None,
+        replace: bool = True,
+        wanted: str | None = None,
+    ) -> None:
+        self.row, self.target, self.count, self.timing = formats.row_of(container), target, count, timing
+        self.threads, self.settings, self.ending = threads, settings, _ending(target, wanted)
+        self.sink = _sink(target, source, replace)  # opens the target
+        self.frames = count  # in the file, which may be less
+        self.channels: int | None = None  # of each picture in the file, where they differ from those of the result
+        self.clipped: list[Clipped] = []  # for each frame
+        self.notes: list[str] = []  # what was lost
+        self.strips: Strips | None = None  # what writes a picture that is still being computed
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._opened.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    def begin(self, storage: Storage, shape: tuple[int, ...], metadata: Metadata) -> "Watch | None":
+        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Gives what is to be told of finished rows.
+
+        None if the format is not written in strips, or if that is no gain.
+        """
+        begin = formats.beginner(self.row) if self.count == 1 else None
+        if begin is not None:
+            self.strips = begin(self, storage, (*shape[1:], shape[0]), metadata)
+        return None if self.strips is None else self.strips.watch
+
+    def file(self) -> BinaryIO | None:
+        """The opened target, if its bytes may be written in any order. It is complete when the job is left."""
+        if is_stream(self.target) or is_url(self.target):
+            return None
+        return self._opened.enter_context(self.sink())
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
         """Write the bytes of the whole file."""
         with self.sink() as stream:
             stream.writelines(parts)
+
+    def save(self, frames: Iterator[tuple[Picture, Storage]]) -> Saved:
+        """Write all frames: see `save_frames`."""
+        settle()
+        picture, storage = next(frames)
+        first = [Frame(picture, storage, self)]
+        del picture  # its real values are not kept beside the integers
+        write = formats.writer(self.row)
+        if self.count > 1 and self.timing is None and self.row.sequence:
+            with self.sink() as stream:
+                self.sink = lambda: nullcontext(stream)
+                for frame in _all(first, frames, self):
+                    write(iter([frame]), self)
+        else:
+            write(_all(first, frames, self), self)
+        self._opened.close()
+        return Saved(Clipped.sum(*self.clipped), tuple(dict.fromkeys(self.notes)), self.frames, self.channels)
 
 
 class Frame:
@@ -153,22 +225,9 @@ def save_frames(
     ImageError
         The target cannot be written; an `ExistsError` if it exists and may not be replaced.
     """
-    settle()
-    picture, storage = next(frames)
-    row = formats.row_of(storage.container)
-    sink = _sink(target, source, replace)
-    job = Job(row, target, sink, count, timing, threads, settings, _ending(target, wanted), count)
-    first = [Frame(picture, storage, job)]
-    del picture  # its real values are not kept beside the integers
-    write = formats.writer(row)
-    if count > 1 and timing is None and row.sequence:
-        with sink() as stream:
-            job.sink = lambda: nullcontext(stream)
-            for frame in _all(first, frames, job):
-                write(iter([frame]), job)
-    else:
-        write(_all(first, frames, job), job)
-    return Saved(Clipped.sum(*job.clipped), tuple(dict.fromkeys(job.notes)), job.frames, job.channels)
+    first = [next(frames)]
+    with Job(target, first[0][1].container, count, timing, threads, settings, source, replace, wanted) as job:
+        return job.save(chain((first.pop() for _ in range(1)), frames))
 
 
 def _sink(target: str, source: str | None, replace: bool) -> Callable[[], AbstractContextManager[BinaryIO]]:

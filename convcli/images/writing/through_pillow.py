@@ -6,7 +6,7 @@ import io
 import os
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
@@ -31,7 +31,14 @@ COPIED = 1 << 20
 def write(frames: Iterator[Frame], job: Job) -> None:
     """Write a picture, or an animation where `job` has a timing."""
     first = [next(frames)]
-    options = CODINGS[job.row.coding](first[0], job) | _described(first[0])
+    options = CODINGS[job.row.coding](first[0], job)
+    save(chain((first.pop() for _ in range(1)), frames), job, options)
+
+
+def save(frames: Iterator[Frame], job: Job, coding: dict[str, Any]) -> None:
+    """The same, with these options of Pillow about the coding."""
+    first = [next(frames)]
+    options = coding | described(first[0])
     images = map(partial(_image, job), chain((first.pop() for _ in range(1)), frames))  # keeps none of them
     if job.timing is not None:
         _through_memory(job, partial(_animation, job, images, job.timing, options))
@@ -53,7 +60,7 @@ def _save(image: Any, row: Format, options: dict[str, Any], stream: BinaryIO) ->
     Image.SAVE[row.name](image, stream, "")
 
 
-def _described(frame: Frame) -> dict[str, Any]:
+def described(frame: Frame) -> dict[str, Any]:
     """The metadata as options of an encoder."""
     metadata = frame.metadata
     found = {name: getattr(metadata, name) for name in ("exif", "xmp", "dpi", "icc_profile", "comment")}
@@ -64,19 +71,6 @@ def _described(frame: Frame) -> dict[str, Any]:
 
 def _plain(_: Frame, job: Job) -> dict[str, Any]:
     return {} if job.settings.quality is None else {"quality": job.settings.quality}
-
-
-def _jpeg(frame: Frame, job: Job) -> dict[str, Any]:
-    """A JPEG that is made from a JPEG keeps its tables and subsampling, which means its quality and size."""
-    source, quality = frame.metadata.jpeg, job.settings.quality
-    if source is None:
-        return {"quality": quality or QUALITY}
-    told: dict[str, Any] = {"qtables": source.tables} if quality is None else {"quality": quality}
-    if source.subsampling is not None:
-        told["subsampling"] = source.subsampling
-    if source.progressive:
-        told["progressive"] = True
-    return told
 
 
 def _webp(frame: Frame, job: Job) -> dict[str, Any]:
@@ -94,7 +88,6 @@ def _ico(frame: Frame, _: Job) -> dict[str, Any]:
 
 CODINGS: dict[str, Callable[[Frame, Job], dict[str, Any]]] = {
     "": _plain,
-    "jpeg": _jpeg,
     "webp": _webp,
     "ico": _ico,
 }
@@ -113,19 +106,34 @@ def _image(job: Job, frame: Frame) -> Image.Image:
 def _through_memory(job: Job, encode: Callable[[BinaryIO], None]) -> None:
     """Encode into memory first, then write the target: an encoder may fail, or seek back."""
     with _in_memory() as buffer:
-        try:
-            with silent():
-                encode(buffer)
-        except (ConvError, MemoryError):
-            raise
-        except Exception as error:  # Pillow's encoders may raise anything
-            why = guards.reason(error, type(error).__name__)
-            rule = f"cannot be written as {job.row.name} ({why})"
-            raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
+        with _told(job), silent():
+            encode(buffer)
         buffer.seek(0)
         with job.sink() as stream:
             while part := buffer.read(COPIED):
                 stream.write(part)
+
+
+def encoded(image: Image.Image, job: Job, options: dict[str, Any]) -> bytes:
+    """The bytes of a file. Several threads may encode at once."""
+    with _in_memory() as buffer:
+        with _told(job):
+            _save(image, job.row, options, buffer)
+        buffer.seek(0)
+        return buffer.read()
+
+
+@contextmanager
+def _told(job: Job) -> Iterator[None]:
+    """Turn every error of an encoder into an `ImageError`."""
+    try:
+        yield
+    except (ConvError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's encoders may raise anything
+        why = guards.reason(error, type(error).__name__)
+        rule = f"cannot be written as {job.row.name} ({why})"
+        raise ImageError(f"output '{job.target}'", rule, "use png or tif") from None
 
 
 def _in_memory() -> BinaryIO:

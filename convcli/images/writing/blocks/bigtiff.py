@@ -23,8 +23,9 @@ from convcli.images.writing.blocks import Layout, Receipt
 from convcli.images.writing.blocks.levels import halved
 from convcli.images.writing.blocks.tiles import SIDE, Grid, Record, Tiles, grids, record
 from convcli.pointwise import Array
+from convcli.system.files import telling
 from convcli.system.parallel import run_all, workers
-from convcli.system.parts import Joined, Part, telling
+from convcli.system.parts import Joined, Part
 from convcli.system.shared_file import File
 
 _HEAD = struct.Struct("<2sHHHQ")

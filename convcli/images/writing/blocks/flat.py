@@ -14,7 +14,8 @@ from convcli.images.writing import netpbm
 from convcli.images.writing.blocks import Layout, Receipt
 from convcli.pointwise import Array
 from convcli.system import npy
-from convcli.system.parts import Joined, Part, telling
+from convcli.system.files import telling
+from convcli.system.parts import Joined, Part
 from convcli.system.shared_file import File
 
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from convcli.errors import ImageError
 from convcli.images.writing.blocks import Layout
 from convcli.system import addresses, files, names, stores
-from convcli.system.parts import Part, nothing_left, telling
+from convcli.system.files import telling
+from convcli.system.parts import Part, nothing_left
 
 ROOT = "zarr.json"
 """What makes a Zarr of all the rest."""
