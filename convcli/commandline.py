@@ -11,8 +11,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
+from convcli.records import NamedTuple
 from convcli.system.context import Batch, Context, current, torch_was_imported
 
 ERRORS = "backslashreplace"

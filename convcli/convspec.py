@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from convcli.errors import GeometryError, param
 from convcli.geometry import Geometry, Pads, Pair, Size, direct_size, extent, transposed_size
+from convcli.records import NamedTuple
 from convcli.vocabulary import OPS, PADDING_MODES, PADDING_RULES
 
 

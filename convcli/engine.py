@@ -6,7 +6,7 @@ transposed  its adjoint: every input pixel adds k(c, o, i, j) · I(c, y, x) to R
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from convcli.layer import Layer, native
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
+from convcli.records import NamedTuple
 from convcli.system.context import entered
 from convcli.windows import Array, Held, Source
 

@@ -8,7 +8,7 @@ command line was typed. Importing this module and folding load neither NumPy nor
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from convcli.convspec import Bias, ConvSpec
 from convcli.errors import ConvError, param
 from convcli.geometry import Pads, Pair, Size
+from convcli.records import NamedTuple
 from convcli.vocabulary import DTYPES
 
 if TYPE_CHECKING:

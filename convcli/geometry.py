@@ -9,7 +9,9 @@ dilation and output padding as in the documentation of ``torch.nn.Conv2d`` and `
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from convcli.records import NamedTuple
 
 ZERO = -1
 """In a border index map: a padded position without a source pixel, which reads as zero."""

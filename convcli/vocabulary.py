@@ -1,6 +1,6 @@
 """The words that the command line, the code, the JSON and the docs share. Each list is only here. Standard library only."""
 
-from typing import NamedTuple
+from convcli.records import NamedTuple
 
 OPS = ("corr", "conv")
 PADDING_RULES = ("valid", "same", "same-upper", "same-lower", "full")

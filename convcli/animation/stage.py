@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from convcli.animation import captions, measure
 from convcli.animation.timeline import Kind, Timeline, Values, WindowStep
@@ -12,6 +11,7 @@ from convcli.drawing.colors import PALETTES, Palette, mix, readable_on
 from convcli.drawing.grid import number
 from convcli.drawing.reel import FrameShapes, Reel
 from convcli.drawing.scene import ADVANCE, Line, Rect, Scene, Shape, Text, text_width, wrap
+from convcli.records import NamedTuple
 
 MARGIN, GAP = 16.0, 32.0
 SIZE, LEADING = 12.0, 18.0

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
 
 from convcli.errors import GeometryError
 from convcli.geometry import ZERO, Geometry, Size, source_at
+from convcli.records import NamedTuple
 
 MAX_OUTPUTS, MAX_CELLS, MAX_TAPS = 32 * 32, 64 * 64, 64 * 1024
 """The most outputs, cells of the grid, and taps over all frames. Nobody could follow more."""

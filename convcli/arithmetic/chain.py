@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from convcli.arithmetic.field import Node, ReceptiveField, fields
 from convcli.arithmetic.kinds import Layer
@@ -11,6 +10,7 @@ from convcli.arithmetic.layers import in_settings
 from convcli.arithmetic.results import LONGEST, ONE, after, costs
 from convcli.errors import ConvError, GeometryError
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 
 FLOAT32 = 4
 """Bytes of a value."""

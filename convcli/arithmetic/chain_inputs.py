@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import lcm, prod
-from typing import NamedTuple
 
 from convcli.arithmetic.chain import Chain, trace
 from convcli.arithmetic.kinds import FIXED, MOST, Layer
 from convcli.errors import ConvError
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 
 
 class Returning(NamedTuple):

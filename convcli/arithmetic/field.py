@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
-from typing import NamedTuple
 
 from convcli.arithmetic.resampled import ResampledAxis, Resampling
 from convcli.errors import GeometryError
 from convcli.geometry import AxisGeometry, Geometry, Pair, Size
+from convcli.records import NamedTuple
 
 _PHASES = 1024
 """The most neighbouring outputs that are looked at one by one: after a transposed layer they differ in what they see."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
 
 from convcli.convspec import ConvSpec
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 
 MOST = 2**31 - 1
 """The largest number in a layer."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.arithmetic import words
 from convcli.arithmetic.kinds import MOST, Layer
 from convcli.errors import PARAMETER, ConvError, GeometryError, one_line
+from convcli.records import NamedTuple
 from convcli.system import bounded
 from convcli.system.names import ending_of
 

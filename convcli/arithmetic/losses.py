@@ -5,9 +5,9 @@ Standard library only. Everything is computed by formulas, so that sizes of mill
 
 from collections.abc import Sequence
 from math import gcd
-from typing import NamedTuple
 
 from convcli.geometry import Geometry
+from convcli.records import NamedTuple
 
 _COUNTED = 1 << 20
 """The most positions of an axis that are looked at. Only kernels and strides far larger than in any network need more."""

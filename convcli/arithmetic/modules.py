@@ -9,11 +9,12 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.arithmetic import signatures, words
 from convcli.arithmetic.kinds import Layer, keeping, plain
 from convcli.errors import ConvError, GeometryError
+from convcli.records import NamedTuple
 
 MOST_LAYERS = 10_000
 """The most layers of a print, those of its repetitions counted."""

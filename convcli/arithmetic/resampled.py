@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
 
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 
 
 class Resampling(NamedTuple):

@@ -1,8 +1,7 @@
 """The facts behind ``convcli shape``: a geometry, its formulas with numbers, and the opposite operation. Standard library only."""
 
-from typing import NamedTuple
-
 from convcli.geometry import AxisGeometry, Geometry, direct_size, inputs_sharing, transposed_size
+from convcli.records import NamedTuple
 
 
 class Axis(NamedTuple):

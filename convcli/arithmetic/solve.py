@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.convspec import ConvSpec
 from convcli.errors import ConvError
 from convcli.geometry import Pair, Size, direct_size, extent, inputs_sharing, transposed_size
+from convcli.records import NamedTuple
 
 NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "output_padding")
 """What can be solved for, in the order in which solutions are shown."""

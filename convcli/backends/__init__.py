@@ -6,7 +6,7 @@ Each has a function ``run(task)``: a `Task` goes in, a `Computed` comes out.
 from collections.abc import Callable
 from importlib import import_module
 from math import floor, log2
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift
 from convcli.pointwise.ranges import Clipped
+from convcli.records import NamedTuple
 from convcli.windows import Array, Source, whole
 
 BLOCK: Final = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,7 @@ from convcli.geometry import Pair
 from convcli.images.formats import FIGURES, animations
 from convcli.parameters.names import FileType, KernelType
 from convcli.parameters.numbers import CountType, IndexType, PairType, RealType, SideType
+from convcli.records import NamedTuple
 from convcli.runs import outputs
 from convcli.system import files, names
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from convcli import folding, options, report
 from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError, ImageError
 from convcli.images.formats import format_of
+from convcli.records import NamedTuple
 from convcli.runs import outputs
 from convcli.system.names import STDIO, is_stream, is_there
 

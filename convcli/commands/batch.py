@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from itertools import count
-from typing import BinaryIO, NamedTuple, Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 import click
 
@@ -19,6 +19,7 @@ from convcli.commands.help import Documented, Section
 from convcli.errors import ConvError
 from convcli.folding import folded
 from convcli.parameters.names import FileType
+from convcli.records import NamedTuple
 from convcli.system import memory
 from convcli.system.context import Batch, current
 from convcli.system.names import STDIO

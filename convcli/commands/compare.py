@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from convcli.errors import ConvError
 from convcli.geometry import Pair, Size
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import CountType, PairType, RealType, SizeType
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from convcli.engine import Compute

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import click
 
 from convcli import options, report
 from convcli.commands.help import Documented
 from convcli.folding import folded
 from convcli.parameters import ChoiceType
+from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.vocabulary import SHELLS
 

@@ -1,6 +1,6 @@
 """``convcli explain``: the sum behind one pixel, or the outputs behind one input."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from convcli.errors import ConvError
 from convcli.parameters import ChoiceType
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import IndexType, PointType
+from convcli.records import NamedTuple
 from convcli.vocabulary import TOOLS
 
 if TYPE_CHECKING:

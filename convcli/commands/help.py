@@ -4,12 +4,13 @@ import inspect
 import re
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.folding import WORDS
 from convcli.options import GROUPS, TERM, Grouped, Option
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -1,7 +1,5 @@
 """``convcli kernel``: what a kernel is and does, the list of the named ones, and the filters in a file of weights."""
 
-from typing import NamedTuple
-
 import click
 
 from convcli import options
@@ -10,6 +8,7 @@ from convcli.commands.kernel_texts import ARGUMENTS, NAMES
 from convcli.errors import ConvError
 from convcli.folding import ReportingOptions, divisor_of, folded
 from convcli.parameters.names import FileType, KernelType
+from convcli.records import NamedTuple
 from convcli.system.names import is_stream
 
 

@@ -1,7 +1,6 @@
 """``convcli shape``: the size arithmetic, without pixels."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import click
 
@@ -13,6 +12,7 @@ from convcli.geometry import Geometry, Pads, Pair, Size
 from convcli.parameters.names import FileType
 from convcli.parameters.numbers import Asked, AskedType, CountType, KernelSizeType, SideType, known
 from convcli.presenters import sized
+from convcli.records import NamedTuple
 
 _INPUT, _OUTPUT = SideType("--hin", "--win"), SideType("--hout", "--wout")
 

@@ -5,10 +5,11 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from glob import glob
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
+from convcli.records import NamedTuple
 from convcli.system.names import STDIO, is_there
 
 if TYPE_CHECKING:

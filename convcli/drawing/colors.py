@@ -4,8 +4,7 @@ The hues are those of Okabe and Ito, "Color Universal Design" (2008). Hue is nev
 lightness, in their outline or in their text.
 """
 
-from typing import NamedTuple
-
+from convcli.records import NamedTuple
 from convcli.vocabulary import THEMES
 
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from math import floor, log10
-from typing import NamedTuple
 
 from convcli.drawing.colors import readable_on
 from convcli.drawing.scene import Colors, Pixels, Rect, Shape, Text, fitting_size
+from convcli.records import NamedTuple
 
 _MARGIN = 0.12
 """The share of a cell's width that stays free at each side of its text."""

@@ -1,12 +1,12 @@
 """Heat maps of kernels and of their frequency responses: as rows of colours, and as a figure. Standard library only."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from convcli.drawing.colors import LIGHT, Palette, diverging, mix
 from convcli.drawing.grid import Cell, cells, number, pixels
 from convcli.drawing.scene import Colors as Colors
 from convcli.drawing.scene import Pixels, Rect, Scene, Shape, Text, fitting_size
+from convcli.records import NamedTuple
 
 Numbers = Sequence[Sequence[float]]
 

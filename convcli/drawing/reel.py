@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from convcli.drawing import svg
 from convcli.drawing.scene import Scene, Shape
+from convcli.records import NamedTuple
 
 
 class FrameShapes(NamedTuple):

@@ -5,7 +5,8 @@ Texts are monospaced, so that their width is known without a font: see `text_wid
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from convcli.records import NamedTuple
 
 ADVANCE = 0.602
 """Width of a character of DejaVu Sans Mono, as a share of the font's size."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
-from typing import NamedTuple
 
 from convcli.drawing.colors import LIGHT, Palette
 from convcli.drawing.scene import Colors, Pixels, Rect, Scene, Shape, Text, fitting_size, text_width, wrapped
+from convcli.records import NamedTuple
 
 MARGIN, GAP, STRIP, SECOND = 16, 8, 18, 13
 """In pixels: the margin of a sheet, the gap between tiles, and the heights of the two lines of text above a tile."""

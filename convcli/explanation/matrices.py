@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from convcli.drawing.grid import Cell, cells, number
 from convcli.drawing.scene import ADVANCE, Pixels, Rect, Shape, Text, text_width
 from convcli.explanation import phrases
 from convcli.explanation.trace import Matrix
+from convcli.records import NamedTuple
 
 MARGIN, GAP = 28.0, 34.0
 BODY, SMALL = 12.5, 10.5

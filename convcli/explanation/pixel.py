@@ -1,7 +1,5 @@
 """An explanation of one output pixel: its sums, how they are combined, and what is written."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from convcli.errors import param
@@ -11,6 +9,7 @@ from convcli.explanation.trace import Point, Trace, Window, combine, trace
 from convcli.images import Storage, row_of
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import apply_policy, rule_of, store
+from convcli.records import NamedTuple
 from convcli.runs import pipeline
 
 

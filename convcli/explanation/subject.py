@@ -1,7 +1,6 @@
 """The subject of an explanation: an operation fitted to a picture exactly as `apply` and `transpose` fit it."""
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from convcli.geometry import Geometry
 from convcli.images import Picture
 from convcli.images.formats import TENSOR
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 from convcli.runs import pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import STDIO, ending_of

@@ -1,12 +1,11 @@
 """The inverse question: which outputs an input pixel reaches, through which taps and with what weight."""
 
-from typing import NamedTuple
-
 from convcli.errors import GeometryError, param
 from convcli.explanation.subject import Subject, index
 from convcli.explanation.trace import COPY, PIXEL, Point
 from convcli.geometry import Geometry, border_indices
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 
 MOST_TOUCHES = 1_000_000
 """The most ways that are listed. Only an extreme padding gives more."""

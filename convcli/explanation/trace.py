@@ -9,12 +9,13 @@ No backend is called here.
 """
 
 from math import sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.geometry import ZERO, Geometry, source_at
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from fractions import Fraction
-from typing import NamedTuple
+
+from convcli.records import NamedTuple
 
 _PIXELS = re.compile(rb"<(?:\w+:)?Pixels\b[^>]*>")
 _CHANNEL = re.compile(rb"<(?:\w+:)?Channel\b[^>]*?(?=/?>)")

@@ -9,7 +9,9 @@ import io
 import struct
 from contextlib import suppress
 from fractions import Fraction
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import BinaryIO, TypeAlias
+
+from convcli.records import NamedTuple
 
 BYTE, TEXT, SHORT, LONG, RATIONAL, UNDEFINED, FLOAT, DOUBLE, LONG8, IFD8 = 1, 2, 3, 4, 5, 7, 11, 12, 16, 18
 """Types of values. The last two are BigTIFF's alone: a number of 64 bits, and the place of a directory."""

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from convcli.errors import ImageError
+from convcli.records import NamedTuple
 from convcli.system import names
 
 PILLOW_READS, PILLOW_WRITES = "pillow_file", "through_pillow"

@@ -1,7 +1,7 @@
 """A decoded picture: colour and alpha as arrays, and the metadata of its file."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from convcli.errors import ImageError, param
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Lift, weights_for
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

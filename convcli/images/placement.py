@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NamedTuple
 
 from convcli.geometry import Geometry
 from convcli.images import descriptions, directories
 from convcli.images.directories import DOUBLE, EXIF, RATIONAL, TEXT, Directory, Entry, entry
 from convcli.images.metadata import RESOLUTION, sound
 from convcli.images.picture import Metadata
+from convcli.records import NamedTuple
 
 _DESCRIPTION = 270
 _SCALE, _TIES, _MATRIX, _KEYS, _RPC = 33550, 33922, 34264, 34735, 50844

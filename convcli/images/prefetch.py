@@ -1,7 +1,7 @@
 """Decode a photograph in a thread, while the rest of the program is still being imported: decoding needs only Pillow and NumPy.
 
 Only plain pictures are decoded here: JPEG or PNG with 8 bits, gray or RGB, of a usual size. All others, and damaged ones, are
-left to `convcli.images.reading`.
+left to `convcli.images.reading`. A PGM or PPM, whose pixels are stored as they are, is only read.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
 from convcli.images.formats import plugin, row_of_head
 from convcli.images.guards import HEAD_BYTES, array_of, settle
+from convcli.records import NamedTuple
 from convcli.system import files, memory
 from convcli.system.context import current
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from convcli.pointwise import Array
 
 WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
@@ -31,6 +34,10 @@ BLOCK_BYTES = 8 << 20
 """How much is decoded in one call, which does not take Python's lock. It is enough for most photographs."""
 
 
+STORED = b"P5", b"P6"
+"""What a PGM or PPM begins with whose pixels are bytes."""
+
+
 class Decoded(NamedTuple):
     """An image of Pillow, with the metadata of the file, and its pixels."""
 
@@ -39,11 +46,11 @@ class Decoded(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """The file, the thread that decodes it, and the picture when it is done."""
+    """The file, the thread that decodes or reads it, and the picture or the bytes when it is done."""
 
     version: tuple[int, ...] | None
     thread: Thread
-    done: list[Decoded]
+    done: list[Decoded | mmap]
 
 
 def _begun() -> list[_Begun]:
@@ -53,14 +60,18 @@ def _begun() -> list[_Begun]:
 
 @contextmanager
 def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
-    """Decode a file in a thread, if it is worth it. Within the block, `take` returns the picture.
+    """Decode a file in a thread, if it is worth it. Within the block, `take` returns the picture, or `content` the file.
 
-    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens.
+    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens. Within another block that has begun with a
+    file, nothing happens, either.
     """
     settle()
+    if _begun():
+        yield
+        return
     most, thread = MOST_PIXELS if max_pixels is None else min(MOST_PIXELS, max_pixels), None
     if (stream := _opened(path)) is not None:
-        done: list[Decoded] = []
+        done: list[Decoded | mmap] = []
         begun = _Begun(files.version(stream), Thread(target=_decode, args=(stream, most, done), daemon=True), done)
         try:
             begun.thread.start()
@@ -91,6 +102,17 @@ def _opened(path: str) -> BinaryIO | None:
 
 def take(stream: BinaryIO) -> Decoded | None:
     """The decoded picture of this file, once; None if its decoding was not started. Waits until it is done."""
+    found = _taken(stream)
+    return found if isinstance(found, Decoded) else None
+
+
+def content(stream: BinaryIO) -> mmap | None:
+    """The bytes of this file, once, in memory that may be changed; None if its reading was not started. Waits until it is done."""
+    found = _taken(stream)
+    return None if isinstance(found, Decoded) else found
+
+
+def _taken(stream: BinaryIO) -> Decoded | mmap | None:
     waiting, version = _begun(), files.version(stream)
     if not waiting or version is None:
         return None
@@ -101,9 +123,12 @@ def take(stream: BinaryIO) -> Decoded | None:
     return begun.done.pop() if begun.done else None
 
 
-def _decode(stream: BinaryIO, most: int, done: list[Decoded]) -> None:
+def _decode(stream: BinaryIO, most: int, done: list[Decoded | mmap]) -> None:
     with stream:
         try:
+            if stream.read(2) in STORED:
+                done.append(_read(stream))
+                return
             image = _plain(stream)
             if image is None or image.size[0] * image.size[1] > most:
                 return
@@ -121,8 +146,24 @@ def _decode(stream: BinaryIO, most: int, done: list[Decoded]) -> None:
             return
 
 
+def _read(stream: BinaryIO) -> mmap:
+    """A whole file, in memory of its own, in large pages where the system has some."""
+    from mmap import ACCESS_COPY, mmap  # few files need it
+
+    found = mmap(-1, os.fstat(stream.fileno()).st_size, access=ACCESS_COPY)  # private memory, which has large pages
+    with suppress(ImportError, OSError):  # only Linux has them, and not always
+        from mmap import MADV_HUGEPAGE
+
+        found.madvise(MADV_HUGEPAGE)
+    stream.seek(0)
+    if cast("Any", stream).readinto(found) < len(found):
+        raise OSError("it was truncated")
+    return found
+
+
 def _plain(stream: BinaryIO) -> ImageFile.ImageFile | None:
     """A plain picture, not yet decoded; None if it is not plain."""
+    stream.seek(0)
     row = row_of_head(stream.read(HEAD_BYTES))
     stream.seek(0)
     if row is None or (opener := plugin(row)) is None:

@@ -1,13 +1,12 @@
 """The properties of a kernel: its sums, gain, symmetries, rank and frequency response."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.bank import Kernel, Matrix
 from convcli.kernels.factors import ALIKE, Factor, common_denominator, factorise
 from convcli.kernels.response import gain, total_of
+from convcli.records import NamedTuple
 
 ZERO_SUM = 1e-6
 """A sum below this share of Σ|k| counts as 0: values that were rounded to float32 or to seven digits do not cancel better."""

@@ -1,11 +1,12 @@
 """A `Kernel` is one 2-D array, a `Filter` has the kernels of one SPEC, and a `Bank` makes weights from several SPECs."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.errors import KernelError, param
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

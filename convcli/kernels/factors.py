@@ -2,11 +2,12 @@
 
 from fractions import Fraction
 from math import fsum, gcd, lcm
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.kernels.bank import Matrix
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """The filters of a layer as pictures, for a contact sheet or a terminal."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from convcli.drawing.heatmap import Colors
 from convcli.drawing.scene import Scene
 from convcli.drawing.sheet import Thumbnail, columns_of, lay_out
 from convcli.kernels.analysis import reduced
+from convcli.records import NamedTuple
 
 MOST_TILES = 1024
 """The most tiles of a contact sheet. More would be too small to see, and take too long to draw."""

@@ -14,13 +14,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from math import comb, isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from convcli.errors import KernelError, param
 from convcli.kernels.bank import Filter, Kernel, checked
 from convcli.kernels.bank import Matrix as Matrix
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

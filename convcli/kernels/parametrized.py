@@ -6,7 +6,7 @@ Adversarial Networks", 2018.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.containers.onnx_file import dequantized
 from convcli.kernels.containers.tensors import Tensor
+from convcli.records import NamedTuple
 
 Array = NDArray[Any]
 

@@ -7,12 +7,13 @@ in one line, the commas are decimal commas if every cell is a number then. A sin
 
 import io
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convcli.errors import KernelError, param
 from convcli.kernels.spec import DIVIDED, MOST_SIDE, MOST_VALUES, half_divided, literal, number, one_row
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

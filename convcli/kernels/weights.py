@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import nan, prod
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from convcli.kernels import containers, layouts
 from convcli.kernels.containers.tensors import Tensor, listing, source_of
 from convcli.kernels.named import safe_label
 from convcli.kernels.parametrized import Computed, completed
+from convcli.records import NamedTuple
 from convcli.system.files import reason
 
 ROWS = "(C_out, C_in/groups, kh, kw), transposed (C_in, C_out/groups, kh, kw)"

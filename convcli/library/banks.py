@@ -9,7 +9,7 @@ from math import isqrt
 from os import PathLike, fsdecode
 from pathlib import PurePath
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from convcli.kernels.spec import FILES, parse
 from convcli.library import arguments
 from convcli.library.boundary import public
 from convcli.library.pictures import host
+from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.windows import Array
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from convcli.library.pictures import Form, result_dtype, white_of
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, weights_for
 from convcli.pointwise.ranges import extremes
+from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.vocabulary import BACKENDS, CHANNELS, COMBINES, DTYPES, LAYOUTS, PLANS, RANGES
 from convcli.windows import Array, Source

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError, one_line, param
 from convcli.library.arguments import needs_grad
+from convcli.records import NamedTuple
 from convcli.windows import WHOLE, Array, Held, Source, is_interleaved
 
 NARROW = {"uint8", "int8", "bool", "float16", "bfloat16", "float32"}

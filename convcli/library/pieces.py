@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from math import lcm, prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli import engine
 from convcli.errors import ConvError, ImageError, param
@@ -16,6 +16,7 @@ from convcli.library.pictures import Form, Taken, Windows
 from convcli.library.stored import Mapped, folder, same, sendable
 from convcli.library.writing import dtype_of, finished
 from convcli.pointwise.ranges import NOTHING, extremes, wider
+from convcli.records import NamedTuple
 from convcli.runs.places import Place
 from convcli.runs.places.here import Here
 from convcli.system.parallel import workers

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ConvError, param
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 

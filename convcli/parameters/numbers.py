@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from math import inf, isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from convcli.convspec import Bias
 from convcli.geometry import Pads, Pair, Size
 from convcli.parameters import ChoiceType, WordType
+from convcli.records import NamedTuple
 from convcli.vocabulary import MOST_PIXELS, PADDING_RULES, padding_mode, padding_rule
 
 T = TypeVar("T")

@@ -4,13 +4,14 @@ A `Finish` works on any block of an output, so that a backend can apply it while
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Restore
 from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
+from convcli.records import NamedTuple
 from convcli.windows import NEAR_VALUES, bands
 
 

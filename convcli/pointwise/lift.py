@@ -6,11 +6,12 @@ applied to a picture or to a padded part of it. `Restore` undoes it in the kerne
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.windows import NEAR_VALUES, bands
 
 if TYPE_CHECKING:

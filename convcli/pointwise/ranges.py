@@ -1,10 +1,11 @@
 """The range policy: how real results become the integers of a file. First the policy, then round half to even, then the cast."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 
 
 class Clipped(NamedTuple):

@@ -1,7 +1,6 @@
 """The windows of an explanation as text: window × kernel = products."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from convcli.explanation import phrases
 from convcli.explanation.phrases import text
 from convcli.explanation.subject import Subject
 from convcli.explanation.trace import BETWEEN, COPY, OUTSIDE, Term, Window
+from convcli.records import NamedTuple
 
 _MOST_ROWS, _MOST_TERMS, _MOST_SUMS = 16, 12, 64
 """How much is shown: rows of a matrix below others, terms, and sums. --json has everything."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import isfinite
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from convcli import commandline
 from convcli.errors import as_options
+from convcli.records import NamedTuple
 
 
 class Table(NamedTuple):

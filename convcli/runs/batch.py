@@ -8,11 +8,11 @@ from itertools import chain
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
-from typing import NamedTuple
 
 from convcli import backends, images
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError, shown
 from convcli.images.guards import IN_BLOCKS
+from convcli.records import NamedTuple
 from convcli.runs import single
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job

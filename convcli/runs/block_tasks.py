@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from convcli.errors import ConvError
 from convcli.images.reading.windows import identity_of
 from convcli.images.writing.blocks import Blocks as Sink
 from convcli.images.writing.blocks import Layout, worker
 from convcli.pointwise.ranges import Clipped
+from convcli.records import NamedTuple
 from convcli.runs.block_work import BlockWork, Request
 from convcli.runs.remarks import Looked
 from convcli.system import memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
 from convcli.images.writing.storage import pixels_of, tensor_of
 from convcli.pointwise.ranges import NOTHING, Clipped
+from convcli.records import NamedTuple
 from convcli.runs import pipeline
 from convcli.runs.alpha import picked, under_centres
 from convcli.runs.operation import Operation

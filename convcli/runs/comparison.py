@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf, sqrt
 from statistics import median
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from convcli.convspec import ConvSpec
 from convcli.engine import Call, Compute, ConvResult
 from convcli.errors import BackendError
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Distance from 1 to the next larger number in each arithmetic."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from convcli.errors import GeometryError, param
 from convcli.images import Picture
 from convcli.images.picture import joined
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 from convcli.runs import alpha
 from convcli.runs.operation import Operation
 from convcli.runs.pipeline import fit

@@ -4,10 +4,10 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
 
 from convcli.errors import ImageError, param
 from convcli.images.formats import has_image_name
+from convcli.records import NamedTuple
 from convcli.runs.outputs import STDOUT, Job, Key, Rules, is_several, key_of, named
 from convcli.system.files import reason
 from convcli.system.names import STDIO, is_folder, is_store, is_stream, is_url

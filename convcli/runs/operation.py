@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from convcli.engine import Compute
 from convcli.errors import ConvError, param
 from convcli.kernels import Bank, Filter, parse
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

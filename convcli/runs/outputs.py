@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
 
 from convcli.errors import ConvError, ImageError, param
 from convcli.images.formats import format_of, has_image_name
+from convcli.records import NamedTuple
 from convcli.system.files import reason
 from convcli.system.names import (
     STDIO,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from convcli.layer import Layer
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.lift import Lift, Restore
 from convcli.pointwise.ranges import rule_of
+from convcli.records import NamedTuple
 from convcli.runs.operation import Operation
 from convcli.system import memory
 from convcli.windows import Held, Source

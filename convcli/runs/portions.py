@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from time import perf_counter, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ConvError, ExhaustedError, ExistsError, ImageError
 from convcli.images.reading.windows import opened_windows
 from convcli.images.reading.windows.refusals import WholeError
+from convcli.records import NamedTuple
 from convcli.runs.batch import Failed, Finished, Outcome, Skipped, Tally, bug, named, outcome_of
 from convcli.runs.operation import Operation
 from convcli.runs.outputs import Job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from convcli.images import Storage, row_of, white_of
 from convcli.images.picture import Described
 from convcli.pointwise import Array
 from convcli.pointwise.ranges import rule_of
+from convcli.records import NamedTuple
 from convcli.windows import NEAR_VALUES, bands
 
 EXACT = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}

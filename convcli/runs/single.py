@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from convcli.geometry import Geometry, Size
 from convcli.images import Metadata, Picture, Settings, Storage
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
+from convcli.records import NamedTuple
 from convcli.runs import outputs, pipeline
 from convcli.runs.operation import Operation
 from convcli.system.names import is_store, same_file

@@ -9,10 +9,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from convcli.errors import ImageError, shown
+from convcli.records import NamedTuple
 from convcli.system import files
 from convcli.system.names import is_url
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from threading import get_ident
 from time import monotonic_ns
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 from convcli.errors import ExhaustedError, ImageError, param
+from convcli.records import NamedTuple
 from convcli.system.context import Unfinished, current
 from convcli.system.names import STDIO, check_standard_output, exists, is_stream, place, standard_input
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import ceil, inf
 from threading import Condition
-from typing import NamedTuple
 
 from convcli.errors import param
+from convcli.records import NamedTuple
 from convcli.system.context import current
 
 

@@ -4,11 +4,12 @@ import io
 import tokenize
 from math import prod
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
 
+from convcli.records import NamedTuple
 from convcli.system import memory
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from threading import Thread
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from convcli import extras
 from convcli.errors import ImageError, shown
+from convcli.records import NamedTuple
 from convcli.system import files
 from convcli.system.addresses import SCHEMES, place_of, reached
 from convcli.system.names import exists as names_exists

@@ -6,11 +6,11 @@ Intermediate files are ``.v``, vips' own format. Results are TIFF, as PNG and JP
 from __future__ import annotations
 
 import shlex
-from typing import NamedTuple
 
 import numpy as np
 
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 from convcli.translate import literals, script, shell
 from convcli.translate.request import Array, Request
 

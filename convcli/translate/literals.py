@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import NamedTuple
 
 import numpy as np
 
 from convcli.kernels import weights
+from convcli.records import NamedTuple
 from convcli.translate.request import Array, Request
 
 PASTED = 1024

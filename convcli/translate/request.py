@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Geometry, Pads, Size
 from convcli.layer import Layer
+from convcli.records import NamedTuple
 
 Array = NDArray[np.float64]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from convcli.records import NamedTuple
 from convcli.translate.literals import lacking
 from convcli.translate.request import Array, Joined, Request
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from convcli.__main__ import ahead
 from convcli.images import prefetch
 from convcli.system.context import Context
 from support.cli import environment, run
@@ -75,6 +76,55 @@ def test_it_is_the_picture(name: str, tmp_path: Path) -> None:
     assert found is not None
     np.testing.assert_array_equal(found.array, np.asarray(Image.open(tmp_path / "in")))
     assert found.image.mode == Image.open(tmp_path / "in").mode
+
+
+STORED = {
+    "a PPM": b"P6\n# of a scan\n300 400\n255\n" + NOISE.tobytes(),
+    "a PGM": b"P5 400 900 200\n" + NOISE.tobytes(),
+    "a PPM of 16 bits": b"P6 300 200 1000\n" + NOISE.tobytes(),
+    "half a PPM": b"P6 300 400 255\n" + NOISE.tobytes()[:200_000],
+    "two PGMs": 2 * (b"P5 400 900 255\n" + NOISE.tobytes()),
+    "no head": b"P6" + NOISE.tobytes(),
+}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_file_of_stored_pixels_is_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(STORED[name])
+    with prefetch.decoding_of(str(tmp_path / "in")), open(tmp_path / "in", "rb") as stream:
+        found = prefetch.content(stream)
+        assert found is not None
+        assert found[:] == STORED[name]
+        assert prefetch.content(stream) is None
+
+
+def test_the_first_file_alone_is_begun(tmp_path: Path) -> None:
+    """The one that stands behind the command, before the command itself asks for one."""
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    with prefetch.decoding_of(str(tmp_path / "in")):
+        thread = prefetch._begun()[0].thread
+        with prefetch.decoding_of(str(tmp_path / "in")):
+            assert [begun.thread for begun in prefetch._begun()] == [thread]
+        with open(tmp_path / "in", "rb") as stream:
+            assert prefetch.take(stream) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("apply in -k box", True),
+        ("transpose in -k box", True),
+        ("apply -k box in", False),
+        ("apply", False),
+        ("apply nowhere", False),
+        ("shape in", False),
+        ("", False),
+    ],
+)
+def test_the_image_behind_the_command_is_begun(words: str, begins: bool, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
+    with ahead([str(tmp_path / word) if word == "in" else word for word in words.split()]):
+        assert bool(prefetch._begun()) == begins
 
 
 @pytest.mark.parametrize("name", ANOTHER)
@@ -155,13 +205,13 @@ def test_what_cannot_be_read(path: str, tmp_path: Path, monkeypatch: pytest.Monk
         assert not prefetch._begun()
 
 
-@pytest.mark.parametrize("name", [*PLAIN, *ANOTHER])
+@pytest.mark.parametrize("name", [*PLAIN, *ANOTHER, *STORED])
 @pytest.mark.parametrize("ending", ["png", "jpg"])
 def test_the_program_does_as_without_it(
     name: str, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Down to the bytes: what it writes, what it says, and the code that it ends with."""
-    (tmp_path / "in").write_bytes({**PLAIN, **ANOTHER}[name])
+    (tmp_path / "in").write_bytes({**PLAIN, **ANOTHER, **STORED}[name])
     found = []
     for begins in (True, False):
         if not begins:

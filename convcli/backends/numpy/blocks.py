@@ -8,7 +8,7 @@ them. So every value is the same to the bit for blocks of any size.
 from collections.abc import Callable, Iterator
 from math import prod
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
+from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.system.parallel import run_all
 from convcli.windows import WHOLE, Array

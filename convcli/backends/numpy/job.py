@@ -14,12 +14,13 @@ that can are given widened jobs, in which a column of the input is as many colum
 
 from itertools import pairwise
 from math import gcd
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.borders import PaddedAxis, padded_axis, sources
 from convcli.geometry import ZERO, Geometry, Pair, Size, extent
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 if TYPE_CHECKING:

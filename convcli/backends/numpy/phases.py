@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from convcli.backends.numpy.strategies.common import Work
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.borders import PaddedAxis
 from convcli.geometry import Geometry, Pair, Size, extent
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 

@@ -5,8 +5,6 @@ call NumPy, and what threads gain and lose. The constants were measured on one c
 `benchmarks/regret.py` measures how far the choice is from the best plan.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from convcli.backends import Considered
@@ -14,6 +12,7 @@ from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies import STRATEGIES, taps
 from convcli.backends.numpy.strategies.common import CACHED_BYTES, PASS, Estimate
 from convcli.errors import BackendError
+from convcli.records import NamedTuple
 
 START = 60e-6
 """Seconds of an operation beside its tiles: to check it, to find its recipe, to make the result."""

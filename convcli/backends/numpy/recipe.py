@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import cache, partial
 from math import prod
 from threading import Lock, local
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from convcli.backends.numpy.tiles import (
 from convcli.errors import BackendError
 from convcli.geometry import ZERO, Geometry, Size
 from convcli.pointwise.lift import Lift
+from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.system.parallel import workers
 from convcli.windows import Array

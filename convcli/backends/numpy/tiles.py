@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from math import prod
 from threading import local
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from convcli.geometry import ZERO, Size
 from convcli.pointwise.lift import Lift
+from convcli.records import NamedTuple
 from convcli.windows import NEAR_VALUES, Array
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import ceil, isfinite, log2
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from convcli.backends.torch import transforms
 from convcli.geometry import ZERO, Geometry
+from convcli.records import NamedTuple
 
 
 class Tensors(NamedTuple):

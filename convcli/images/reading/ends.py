@@ -7,10 +7,11 @@ data does not tell: it is damaged, or cut off. Nothing is decoded.
 import re
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from convcli.images import formats
 from convcli.images.formats import Format
+from convcli.records import NamedTuple
 
 _BLOCK = 1 << 20
 """Bytes of coded pixels that are searched at a time."""

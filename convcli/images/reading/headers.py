@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,7 @@ from convcli.images.reading.planes import straighten
 from convcli.images.reading.quirks import cut_note
 from convcli.images.reading.samples import SPREAD
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 
 HEAD_BYTES = 1 << 20
 """How much of a file is searched for a mark."""

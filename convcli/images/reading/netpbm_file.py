@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import sys
+from math import prod
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from convcli.images import prefetch
 from convcli.images.guards import check_pixels, decoding
 from convcli.images.picture import Metadata, Picture
 from convcli.images.reading.ends import netpbm_header
@@ -71,12 +73,24 @@ class File:
         return np.empty((height, width, bands), np.uint8 if white < 256 else np.uint16)
 
     def _bytes(self) -> Array:
+        array = self._ahead()
+        if array is not None:
+            return array
         array = self._new()
         if cast("Any", self._stream).readinto(array.view(np.uint8).data) != array.nbytes:
             raise OSError("it is truncated")
         if array.itemsize == 2 and sys.byteorder == "little":
             array.byteswap(inplace=True)
         return array
+
+    def _ahead(self) -> Array | None:
+        """The samples of a file that was read ahead; None if it was not."""
+        assert self._header is not None
+        _, width, height, bands, white, place = self._header
+        shape = height, width, bands
+        if white > 255 or (content := prefetch.content(self._stream)) is None or len(content) < place + prod(shape):
+            return None
+        return np.frombuffer(content, np.uint8, prod(shape), place).reshape(shape)
 
     def _numbers(self) -> tuple[Array, int]:
         """The samples, and how many of them exceed white."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -16,6 +16,7 @@ from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.reading import ends, quirks
 from convcli.images.reading.planes import completed, planes_of, upright
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 
 _SPACES = {
     **dict.fromkeys(("1", "L", "LA", "La"), "gray"),

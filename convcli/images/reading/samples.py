@@ -5,10 +5,12 @@ Never the values of one frame: all pages of a file, and all files of a batch, ar
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from convcli.records import NamedTuple
 
 _EXACT = {"i1": "f4", "i2": "f4", "i4": "f8", "u4": "f8", "i8": "f8", "u8": "f8", "f2": "f4"}
 """Types that pictures are not computed in, and the smallest real type that holds all of their values, of 64 bits the nearest."""

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
@@ -21,6 +21,7 @@ from convcli.images.metadata import ICC, ORIENTATION, RESOLUTION, SMAX, XMP, as_
 from convcli.images.picture import Metadata, Picture
 from convcli.images.reading import pillow_file, quirks, tiff_pages, tiff_pixels
 from convcli.images.reading.planes import completed, upright
+from convcli.records import NamedTuple
 
 _PER_INCH = {None: 1.0, 2: 1.0, 3: 2.54}
 

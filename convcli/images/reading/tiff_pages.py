@@ -15,10 +15,11 @@ from collections.abc import Callable
 from copy import copy
 from itertools import accumulate
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.images.metadata import sound
 from convcli.images.reading import tiff_pixels
+from convcli.records import NamedTuple
 
 _PLANES = 33629
 """MetaMorph's tag UIC2Tag: as many values as there are planes."""

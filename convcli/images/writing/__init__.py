@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from convcli.errors import ImageError, param
 from convcli.images import formats
@@ -13,6 +13,7 @@ from convcli.images.guards import settle
 from convcli.images.picture import Metadata, Picture, Timing
 from convcli.images.writing.storage import Storage, pixels_of
 from convcli.pointwise.ranges import Clipped
+from convcli.records import NamedTuple
 from convcli.system import files
 from convcli.system.names import ending_of, is_stream, is_url
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from convcli.images.writing import Frame, Job, through_pillow
 from convcli.images.writing.storage import Storage, image_of
 from convcli.images.writing.strips import Strips
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 
 if TYPE_CHECKING:
     from convcli.images.picture import Metadata

@@ -1,7 +1,5 @@
 """How a picture is stored: the decision, before anything is computed, by what the format can hold; and the stored values."""
 
-from typing import NamedTuple
-
 import numpy as np
 from PIL import Image
 
@@ -11,6 +9,7 @@ from convcli.images.picture import SPACES, Described, Picture, joined
 from convcli.pointwise import Array
 from convcli.pointwise.finish import Finish
 from convcli.pointwise.ranges import Clipped, apply_policy, rule_of
+from convcli.records import NamedTuple
 
 
 class Storage(NamedTuple):
@@ -198,4 +197,6 @@ def image_of(pixels: Array, space: str) -> Image.Image:
     """Pixels ``(H, W, C)`` as an image of Pillow."""
     height, width, channels = pixels.shape
     mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
-    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
+    image = Image.new(mode, (width, height), None)  # whose pixels are not cleared first
+    image.frombytes(np.ascontiguousarray(pixels).data, "raw", mode, 0, 1)
+    return image

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from convcli.images.metadata import ICC, PHOTOMETRIC, RESOLUTION, SMAX, XMP
 from convcli.images.picture import COLOURS, Bands, Metadata
 from convcli.images.writing import Frame, Job, png
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system.parallel import run_all, workers
 
 STRIP_BYTES = 1 << 20

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from convcli.errors import KernelError
 from convcli.kernels.containers.safetensors_file import DTYPES, widened
 from convcli.kernels.containers.tensors import Tensor, invalid, not_real, source_of
+from convcli.records import NamedTuple
 from convcli.system import memory
 
 CODES = {

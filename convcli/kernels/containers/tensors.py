@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
 from convcli.errors import KernelError
+from convcli.records import NamedTuple
 
 MOST_WRITTEN_OUT = 1 << 26
 """The most values of a sparse tensor, or of one that repeats its values, that become an array."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import inf
 from threading import Lock
 from time import sleep
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import distributed
 import numpy as np
@@ -15,6 +15,7 @@ from tornado.ioloop import PeriodicCallback
 
 from convcli import __version__
 from convcli.errors import BackendError, ImageError
+from convcli.records import NamedTuple
 from convcli.system import memory
 from convcli.system.context import Context
 

@@ -110,6 +110,47 @@ def test_blocks_are_the_whole(
         check(layer, Compute("numpy", plan=plan, threads=1), finish, Size(*block))
 
 
+@given(
+    layer=layers(),
+    plan=st.sampled_from((None, *ALWAYS)),
+    finish=st.sampled_from((Finish(), Finish(dtype="uint8", count=True), Finish(dtype="uint8", policy="minmax"))),
+    size=st.sampled_from((1, 300, 3000, 1 << 20)),
+    threads=st.sampled_from((1, 3)),
+    kept=st.booleans(),
+)
+def test_rows_that_are_told_of_are_finished(
+    layer: Layer, plan: str | None, finish: Finish, size: int, threads: int, kept: bool
+) -> None:
+    """Each at most once; for a batch and for results that are looked at first, none."""
+    told: list[tuple[range, NDArray[Any]]] = []
+    with small_tiles(size), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "KEPT_BYTES", runs.KEPT_BYTES if kept else 0)
+        result = engine.run(
+            layer.image, layer.layer, layer.spec, Compute("numpy", plan=plan, threads=threads), finish,
+            watch=lambda picture, rows: told.append((rows, picture[:, rows.start : rows.stop].copy())),
+        )  # fmt: skip
+    one = layer.image.ndim == 3 or len(layer.image) == 1
+    assert one or not told
+    assert not (told and finish.looks and kept)
+    array = result.array if result.array.ndim == 3 else result.array[0] if one else np.empty((0, 0, 0))
+    for rows, values in told:
+        np.testing.assert_array_equal(values, array[:, rows.start : rows.stop])
+    rows = sorted(row for rows, _ in told for row in rows)
+    assert rows == sorted(set(rows))
+    if one and layer.spec.stride == (1, 1) and not (finish.looks and kept):
+        assert rows == [*range(array.shape[1])]
+
+
+def test_an_error_of_what_is_told_ends_the_computation() -> None:
+    def fails(_picture: NDArray[Any], rows: range) -> None:
+        raise OSError(str(len(rows)))
+
+    spec = ConvSpec()
+    layer = Weights.of(np.ones((1, 1, 3, 3)), spec)
+    with pytest.raises(OSError, match=r"[0-9]+"):
+        engine.run(np.zeros((1, 400, 300), np.uint8), layer, spec, Compute("numpy"), watch=fails)
+
+
 @pytest.mark.parametrize("size", [(700, 900), (40, 50)])
 @pytest.mark.parametrize("kernel", ["gaussian:1", "log:2"])
 def test_blocks_of_a_picture_with_alpha_are_the_whole(kernel: str, size: tuple[int, int]) -> None:

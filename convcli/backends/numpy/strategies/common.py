@@ -4,7 +4,7 @@ The costs were measured on one core of a 2025 server processor.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from convcli.backends import SMALL
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies.common import like, steps_allowed
+from convcli.records import NamedTuple
 
 MOST, MOST_PARTS = 2.0**15, 9
 """The largest multiple of the unit in a kernel; and the largest multiple that the smallest value of a kernel may be."""

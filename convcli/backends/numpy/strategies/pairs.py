@@ -6,7 +6,8 @@ a single tap in each of these rows. This saves passes over memory.
 
 from collections import Counter
 from itertools import combinations
-from typing import NamedTuple
+
+from convcli.records import NamedTuple
 
 MOST_TAPS = 16
 """Pairs are searched for in output planes of at most this many taps: with more taps, other strategies are better, and

@@ -12,7 +12,6 @@ channels are interleaved.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -21,6 +20,7 @@ from convcli.backends.numpy.job import FilterJob
 from convcli.backends.numpy.strategies.common import magnitudes
 from convcli.backends.numpy.tiles import Steps
 from convcli.geometry import Size, extent
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 LONG_LINE = 4096

@@ -8,7 +8,6 @@ cheaper way.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from convcli.backends.numpy.strategies import common, passes
 from convcli.backends.numpy.strategies.common import MAC, PASS, Estimate, Estimates, Work, precision
 from convcli.backends.numpy.tiles import Buffers, Steps
 from convcli.geometry import Size, extent
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 __all__ = ["estimates", "precision", "prepare", "tile"]

@@ -5,8 +5,6 @@ exact, and a narrow type is faster. Taps of weight ±1 are added without a produ
 that occur in several places are computed once (`convcli.backends.numpy.strategies.pairs`).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from convcli.backends.numpy.job import FilterJob
@@ -14,6 +12,7 @@ from convcli.backends.numpy.strategies import common
 from convcli.backends.numpy.strategies.common import Estimate, Estimates, Work, magnitudes, precision, tile
 from convcli.backends.numpy.strategies.pairs import MOST_TAPS, Sum, WeightedTap, shared
 from convcli.backends.numpy.tiles import Buffers, Steps
+from convcli.records import NamedTuple
 from convcli.windows import Array
 
 __all__ = ["arranged", "estimates", "precision", "prepare", "tile"]

@@ -12,11 +12,12 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from convcli.images.reading.windows.ndpi import NDPI, STARTS, STARTS_HIGH
+from convcli.records import NamedTuple
 from convcli.system.ranges import Ranges, as_stream
 
 MOST_TAGS, MOST_BYTES, MOST_PAGES = 4096, 64 << 20, 1 << 16

@@ -6,9 +6,9 @@ Tag 65426 says where these markers are. ITU T.81, B.2.4.4: after each of them de
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from convcli.geometry import Size
+from convcli.records import NamedTuple
 
 NDPI, STARTS, STARTS_HIGH = 65420, 65426, 65432
 """Tags: that it is one, and the places of restart intervals, low and high parts."""

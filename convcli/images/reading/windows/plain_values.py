@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from convcli.images.reading.npy_file import check_shape, white_of
 from convcli.images.reading.planes import completed, planes_of
 from convcli.images.reading.windows.refusals import convert, damaged
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system import npy
 from convcli.system.ranges import Ranges, as_stream
 

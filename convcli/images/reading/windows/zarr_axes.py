@@ -6,9 +6,10 @@ The Next Generation File Format of OME, "OME-Zarr", 0.4 and 0.5: ``multiscales``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.errors import ImageError
+from convcli.records import NamedTuple
 
 _NAMES = {
     "y": "y", "x": "x", "c": "c", "channel": "c", "channels": "c", "band": "c", "bands": "c", "row": "y", "rows": "y",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from convcli.errors import ImageError, param, shown
 from convcli.geometry import Size
 from convcli.images.formats import row_of
 from convcli.images.picture import Metadata
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system.names import is_url
 
 Receipt: TypeAlias = "list[Any]"

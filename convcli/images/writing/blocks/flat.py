@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from convcli.geometry import Size
 from convcli.images.writing import netpbm
 from convcli.images.writing.blocks import Layout, Receipt
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system import npy
 from convcli.system.files import telling
 from convcli.system.parts import Joined, Part

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from convcli.images.writing.blocks import Layout, Receipt, check_place, ome
 from convcli.images.writing.blocks.levels import LEAST, halved, sizes
 from convcli.images.writing.blocks.objects import Objects, objects_of
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system.parallel import run_all, workers
 
 SIDE = 512

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from convcli.images.writing.blocks import Layout, Receipt, check_place
 from convcli.images.writing.blocks.levels import halved, held, sizes
 from convcli.images.writing.tiff import Coding, coding_of, deflated, predictor_of
 from convcli.pointwise import Array
+from convcli.records import NamedTuple
 from convcli.system.shared_file import File
 
 SIDE = 512
