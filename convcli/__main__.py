@@ -3,28 +3,9 @@
 import gc
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
 COLLECTED = 200_000
 """The program's first objects, by number, are not searched for garbage: nearly all are modules' and stay. It saves 5 % of a small
 command (measured)."""
-
-
-DECODING = "apply", "transpose"
-"""The commands that decode what their first words name."""
-
-
-def ahead(words: list[str]) -> "AbstractContextManager[None]":
-    """Decode the image that stands behind the command's name, while the rest of the program is imported."""
-    if len(words) < 2 or words[0] not in DECODING or words[1].startswith("-"):
-        from contextlib import nullcontext
-
-        return nullcontext()
-    from convcli.images import prefetch
-
-    return prefetch.decoding_of(words[1])
 
 
 def main() -> None:
@@ -32,9 +13,9 @@ def main() -> None:
     gc.set_threshold(COLLECTED)
     try:
         try:
-            from convcli import commandline
+            from convcli import ahead, commandline
 
-            with commandline.entered(program=True), ahead(sys.argv[1:]):
+            with commandline.entered(program=True), ahead.begun(sys.argv[1:]):
                 from convcli.cli import main as command_line
 
                 command_line(prog_name="convcli")

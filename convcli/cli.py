@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from convcli import __version__, commandline, report
+from convcli import __version__, ahead, commandline, report
 from convcli.commandline import Answer
 from convcli.commands.help import WIDTH, Documented, unknown_option
 from convcli.errors import ConvError, as_options, one_line
@@ -119,7 +119,8 @@ class Group(Documented, click.Group):
         """
         with commandline.nested(batch) as context:
             try:
-                code = self.main(words, "convcli", standalone_mode=False)
+                with ahead.begun(words):
+                    code = self.main(words, "convcli", standalone_mode=False)
             except (click.Abort, BrokenPipeError, _ClosedPipeError, _InterruptedError):
                 raise
             except Exception as error:

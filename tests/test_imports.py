@@ -342,7 +342,7 @@ LAYERS = [
     {"presenters"},
     {"parameters"},
     {"options", "folding"},
-    {"commands", "library"},
+    {"commands", "library", "ahead"},
     {"cli"},
     {"__main__"},
 ]

@@ -139,6 +139,9 @@ def recognised(stream: BinaryIO) -> bool:
     return False
 
 
+SMALL_PIXELS = 1 << 19
+"""So many pixels are packed in one piece, which is the array's memory, where they need no conversion."""
+
 PLAIN = "L", "RGB", "RGBA", "CMYK"
 """Modes with a byte for each letter of their name."""
 
@@ -171,7 +174,7 @@ def array_of(image: Image.Image, mode: str | None = None) -> Array:
         part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
         return np.asarray(part if mode in (None, part.mode) else part.convert(mode))
 
-    if height <= rows:
+    if height <= rows or (plain and width * height <= SMALL_PIXELS):
         return band(0, height)
     like = band(0, 1)
     out = np.empty((height, *like.shape[1:]), like.dtype)

@@ -18,13 +18,18 @@ from PIL import Image, ImageFile
 READ_BYTES, PIECE_BYTES, STORED_BYTES = 1 << 17, 1 << 20, 0xFFFF
 """How much is read and inflated at a time, and the length of a stored block, which has 16 bits."""
 
+WORTH_PIXELS = 1 << 19
+"""A smaller picture is decoded as fast by one thread, which needs Python's lock once."""
+
 AHEAD = 4
 """How many pieces may wait for Pillow."""
 
 
 def suits(image: ImageFile.ImageFile) -> bool:
-    """Whether an image that is opened is a PNG whose rows follow each other, with 8 bits, gray or RGB."""
+    """Whether an image that is opened is a large PNG whose rows follow each other, with 8 bits, gray or RGB."""
     if image.format != "PNG" or image.mode not in ("L", "RGB") or "interlace" in image.info or len(image.tile) != 1:
+        return False
+    if image.size[0] * image.size[1] < WORTH_PIXELS:
         return False
     (tile,) = image.tile
     return bool(tile.codec_name == "zip" and tile.args == image.mode and tile.extents == (0, 0, *image.size))

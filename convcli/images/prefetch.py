@@ -30,6 +30,10 @@ WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 """Which files are decoded here, by their size in bytes and in pixels. A smaller file is decoded fast enough without a thread. A
 larger file may contain more than a picture, and a larger picture needs much memory."""
 
+PNG, PNG_WORTH_BYTES = b"\x89PNG", 1 << 20
+"""What a PNG begins with, and the least size of one: it has more bytes for each pixel than a JPEG, and is opened in small steps, for
+each of which the thread has to wait for Python's lock."""
+
 BLOCK_BYTES = 8 << 20
 """How much is decoded in one call, which does not take Python's lock. It is enough for most photographs."""
 
@@ -94,7 +98,8 @@ def _opened(path: str) -> BinaryIO | None:
         stream = open(path, "rb")  # noqa: SIM115 (the thread closes it)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
-    if WORTH_BYTES <= os.fstat(stream.fileno()).st_size <= MOST_BYTES:
+    size = os.fstat(stream.fileno()).st_size
+    if WORTH_BYTES <= size <= MOST_BYTES and (size >= PNG_WORTH_BYTES or not stream.peek(len(PNG)).startswith(PNG)):
         return stream
     stream.close()
     return None

@@ -314,7 +314,7 @@ class Rules(NamedTuple):
 
 def make_folder(target: str, output: str | None) -> None:
     """Make the folder of `target` if `output` is a folder or a template. When the run ends, it is removed if it is empty."""
-    if output is None or not is_several(output) or is_url(target):
+    if output is None or not is_several(output) or is_url(target) or os.path.isdir(os.path.dirname(target)):
         return
     from pathlib import Path  # only folders and templates need it
 

@@ -18,6 +18,13 @@ from convcli.images import inflating, prefetch
 from convcli.images.writing import png
 from convcli.system.context import Context
 
+
+@pytest.fixture(autouse=True)
+def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflating, "WORTH_PIXELS", 0)
+    monkeypatch.setattr(prefetch, "PNG_WORTH_BYTES", 0)
+
+
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
 
@@ -67,7 +74,7 @@ def test_it_is_the_picture(mode: str, size: int, piece: int, monkeypatch: pytest
 
 @pytest.mark.parametrize("kind", range(5))
 def test_every_filter(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(png, "choose", lambda pixels: (kind, zlib.Z_RLE))
+    monkeypatch.setattr(png, "choose", lambda *_: (kind, zlib.Z_RLE))
     image, stream = opened(b"".join(png.encode([NOISE])))
     inflating.load(image, stream)
     np.testing.assert_array_equal(np.asarray(image), NOISE)
@@ -139,3 +146,9 @@ def test_a_large_file_is_decoded_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with Context(), prefetch.decoding_of(str(tmp_path / "in.png")), open(tmp_path / "in.png", "rb") as stream:
         prefetch.take(stream)
     assert loaded == [(400, 300)]
+
+
+def test_a_small_picture_is_decoded_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for least, suits in ((400 * 300, True), (400 * 300 + 1, False)):
+        monkeypatch.setattr(inflating, "WORTH_PIXELS", least)
+        assert inflating.suits(opened(coded())[0]) == suits

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from convcli.__main__ import ahead
+from convcli import ahead
 from convcli.images import prefetch
 from convcli.system.context import Context
 from support.cli import environment, run
@@ -37,7 +37,14 @@ def coded(container: str, mode: str = "RGB", **options: Any) -> bytes:
         NOISE if mode == "RGB" else np.dstack([NOISE, NOISE[..., 0]]) if mode in ("RGBA", "CMYK") else NOISE[..., 0]
     )
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels), mode).resize((800, 600)).save(stream, container, **options)
+    Image.fromarray(np.ascontiguousarray(pixels), mode).resize((1600, 1200)).save(stream, container, **options)
+    return stream.getvalue()
+
+
+def middling() -> bytes:
+    """A PNG of 360 kB."""
+    stream = io.BytesIO()
+    Image.fromarray(NOISE).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -60,11 +67,12 @@ ANOTHER = {
     "a CMYK JPEG": coded("JPEG", "CMYK", quality=95),
     "a transparent PNG": coded("PNG", "RGBA"),
     "a PNG with one transparent colour": coded("PNG", transparency=(1, 2, 3)),
-    "an animation": coded("PNG", save_all=True, append_images=[Image.new("RGB", (800, 600))]),
+    "an animation": coded("PNG", save_all=True, append_images=[Image.new("RGB", (1600, 1200))]),
     "a TIFF": coded("TIFF"),
     "half a JPEG": coded("JPEG", quality=95)[:150_000],
     "half a PNG": coded("PNG")[:150_000],
     "no picture": bytes(200_000),
+    "a middling PNG": middling(),
     "a small file": coded("JPEG", quality=1),
 }
 
@@ -123,7 +131,7 @@ def test_the_first_file_alone_is_begun(tmp_path: Path) -> None:
 )
 def test_the_image_behind_the_command_is_begun(words: str, begins: bool, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
-    with ahead([str(tmp_path / word) if word == "in" else word for word in words.split()]):
+    with ahead.begun([str(tmp_path / word) if word == "in" else word for word in words.split()]):
         assert bool(prefetch._begun()) == begins
 
 
@@ -192,8 +200,8 @@ def test_odd_metadata_is_not_spoken_of(tmp_path: Path) -> None:
 
 def test_what_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
-    assert taken(tmp_path / "in", 800 * 600 - 1) is None
-    assert taken(tmp_path / "in", 800 * 600) is not None
+    assert taken(tmp_path / "in", 1600 * 1200 - 1) is None
+    assert taken(tmp_path / "in", 1600 * 1200) is not None
 
 
 @pytest.mark.parametrize("path", ["nowhere", ".", "a\0b", "pipe"])
@@ -238,7 +246,7 @@ def test_metadata_stays(tmp_path: Path) -> None:
         assert image.info["icc_profile"] == b"profile"
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         if name == "in.jpg":
-            assert image.size == (600, 800)
+            assert image.size == (1200, 1600)
             assert image.getexif()[0x010E] == "turned"
             assert image.info["comment"] == b"said"
         else:

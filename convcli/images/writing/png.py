@@ -143,7 +143,7 @@ def compressed(pixels: Array, threads: int, wanted: int | None = None) -> Iterat
     Every strip ends at a whole byte, so that strips which were deflated separately form one stream. The checksum is for all rows.
     """
     height = len(pixels)
-    kind, strategy = choose(pixels)
+    kind, strategy = choose(pixels, threads)
     level = 1 if strategy == zlib.Z_RLE else LEVEL
     if wanted is not None:
         level, strategy = wanted, zlib.Z_DEFAULT_STRATEGY
@@ -182,25 +182,35 @@ def joined_check(first: int, second: int, length: int) -> int:
     return (high + sums + length * (low - 1)) % 65521 << 16 | (low + more - 1) % 65521
 
 
-def choose(pixels: Array) -> tuple[int, int]:
-    """The filter and the zlib strategy for an image: those with the smallest sample."""
+def choose(pixels: Array, threads: int = 1) -> tuple[int, int]:
+    """The filter and the zlib strategy for an image: those with the smallest sample. They do not depend on `threads`."""
     height, row = len(pixels), max(1, pixels[0].nbytes)
     least, most = (limit // row for limit in SAMPLE_BYTES)
     count = max(1, min(height, most, max(least, height // SAMPLE_SHARE)))
     bands = min(8, count)
     rows = count // bands
-    sample = [
-        range(start, start + rows) for start in ((2 * i + 1) * (height - rows) // (2 * bands) for i in range(bands))
-    ]
+    starts = [(2 * i + 1) * (height - rows) // (2 * bands) for i in range(bands)]
+    black = np.zeros_like(pixels[:1])  # what is above the first row
+    sample = np.concatenate(
+        [
+            part
+            for start in starts
+            for part in (pixels[start - 1 : start] if start else black, pixels[start : start + rows])
+        ]
+    )
+    above = slice(0, None, rows + 1)  # rows that are only there for those below them
 
     def size(kind: int, strategy: int, level: int) -> int:
         coder = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)
-        return sum(len(coder.compress(filter_rows(pixels, rows, kind).data)) for rows in sample) + len(coder.flush())
+        filtered = np.delete(filter_rows(sample, range(len(sample)), kind), above, 0)
+        return len(coder.compress(filtered.data)) + len(coder.flush())
 
-    sizes = {kind: size(kind, zlib.Z_RLE, 1) for kind in range(5)}
+    sizes, plain = dict.fromkeys(range(5), 0), dict.fromkeys((NONE,), 0)
+    run_all(lambda kind: sizes.update({kind: size(kind, zlib.Z_RLE, 1)}), [*sizes], threads)
     sizes[PAETH] = int(sizes[PAETH] / PAETH_GAIN)
     best = min(sizes, key=lambda kind: sizes[kind])
-    plain = {kind: size(kind, zlib.Z_DEFAULT_STRATEGY, LEVEL) for kind in (NONE, best)}
+    plain[best] = 0
+    run_all(lambda kind: plain.update({kind: size(kind, zlib.Z_DEFAULT_STRATEGY, LEVEL)}), [*plain], threads)
     alike = min(plain, key=lambda kind: plain[kind])
     if plain[alike] < REPETITIVE * sizes[best]:
         return alike, zlib.Z_DEFAULT_STRATEGY
