@@ -31,8 +31,8 @@ WORTH_BYTES, MOST_BYTES, MOST_PIXELS = 1 << 17, 64 << 20, 64_000_000
 larger file may contain more than a picture, and a larger picture needs much memory."""
 
 PNG, PNG_WORTH_BYTES = b"\x89PNG", 1 << 20
-"""What a PNG begins with, and the least size of one: it has more bytes for each pixel than a JPEG, and is opened in small steps, for
-each of which the thread has to wait for Python's lock."""
+"""What a PNG begins with, and the least size of one: it has more bytes for each pixel than a JPEG, and is opened in small steps,
+for each of which the thread has to wait for Python's lock."""
 
 BLOCK_BYTES = 8 << 20
 """How much is decoded in one call, which does not take Python's lock. It is enough for most photographs."""
