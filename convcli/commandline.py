@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 def nested(batch: Batch) -> Iterator[Context]:
     """A context for one command of several, within `entered`: what it changes and keeps ends with it."""
     known = torch_was_imported()  # by an earlier command does not count: a single one would not find it
-    with Context(owns_process=True, batch=batch, program=current().program) as context:
+    with Context(owns_process=True, batch=batch, program=current().program, outer=current()) as context:
         context.kept(torch_was_imported, lambda: known)
         _prepare_streams(context)
         _quiet_warnings(context)

@@ -53,6 +53,8 @@ else:
                 ]
             )
 
+    made = tuple.__new__
+
     class NamedTuple(metaclass=_Made):
         """A record: see `typing.NamedTuple`."""
 
@@ -60,22 +62,19 @@ else:
 
         def __new__(cls, *values: Any, **named: Any) -> Any:
             """A record of these values, the first ones by their order."""
-            lacking = len(cls._fields) - len(values)
-            if named:
+            if named or len(values) != len(cls._fields):
                 values = cls._filled(values, named)
-            elif lacking:
-                values = (*values, *cls._tail[-lacking:])
-                if lacking < 0 or len(values) < len(cls._fields):
-                    values = cls._filled(values[: len(cls._fields) - lacking], named)
-            return tuple.__new__(cls, values)
+            return made(cls, values)
 
         @classmethod
-        def _filled(cls, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        def _filled(cls, values: tuple[Any, ...], named: dict[str, Any]) -> Iterable[Any]:
             """The values of all fields."""
-            fields, defaults = cls._fields, cls._field_defaults
-            if len(values) > len(fields):
-                raise TypeError(f"{cls.__name__}() takes {len(fields)} values, but {len(values)} were given")
-            rest = fields[len(values) :]
+            fields, defaults, count = cls._fields, cls._field_defaults, len(values)
+            if not named and count < len(fields) <= count + len(cls._tail):
+                return (*values, *cls._tail[count - len(fields) :])
+            if count > len(fields):
+                raise TypeError(f"{cls.__name__}() takes {len(fields)} values, but {count} were given")
+            rest = fields[count:]
             lacking = [field for field in rest if field not in named and field not in defaults]
             if lacking:
                 raise TypeError(f"{cls.__name__}() lacks {', '.join(lacking)}")
@@ -87,17 +86,17 @@ else:
         @classmethod
         def _make(cls, values: Iterable[Any]) -> Any:
             """A record of the values of all fields."""
-            made = tuple.__new__(cls, values)
-            if len(made) != len(cls._fields):
-                raise TypeError(f"{cls.__name__} has {len(cls._fields)} fields, not {len(made)}")
-            return made
+            record = made(cls, values)
+            if len(record) != len(cls._fields):
+                raise TypeError(f"{cls.__name__} has {len(cls._fields)} fields, not {len(record)}")
+            return record
 
         def _replace(self, /, **named: Any) -> Any:
             """The same record with other values."""
-            made = self._make(map(named.pop, self._fields, self))
+            record = self._make(map(named.pop, self._fields, self))
             if named:
                 raise ValueError(f"{type(self).__name__} has no field {', '.join(named)}")
-            return made
+            return record
 
         def _asdict(self) -> dict[str, Any]:
             """The values by their names."""

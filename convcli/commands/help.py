@@ -97,15 +97,18 @@ class Documented(click.Command):
         self.sections = sections
         self.examples = examples
         self.params += _HELP
+        self._parser: Any = None
 
     def make_parser(self, ctx: click.Context) -> Any:
         """Click's parser, which finds ``-k`` at once. By itself it looks among the long options first, and for similar ones.
 
-        That takes a millisecond for each short option.
+        That takes a millisecond for each short option. The parser of a command is made once.
         """
-        parser = super().make_parser(ctx)
-        parser._long_opt.update(parser._short_opt)
-        return parser
+        if self._parser is None:
+            self._parser = super().make_parser(ctx)
+            self._parser._long_opt.update(self._parser._short_opt)
+        self._parser.ctx = ctx
+        return self._parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse. Every error knows the command, so that it can name its help."""

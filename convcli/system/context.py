@@ -106,7 +106,7 @@ class Context:
 
     Threads see it if they are started with ``contextvars.copy_context().run``. `owns_process` says whether it may change what
     belongs to the whole process: only the command line may. `program` says whether the process ends with it, too, so that
-    what cannot be undone may be changed. `batch` is there if it belongs to a command of a batch.
+    what cannot be undone may be changed. `batch` is there if it belongs to a command of a batch, whose own context is `outer`.
 
     Attributes
     ----------
@@ -120,8 +120,15 @@ class Context:
         Whether nobody reads standard output any more.
     """
 
-    def __init__(self, owns_process: bool = False, batch: Batch | None = None, program: bool = False) -> None:
+    def __init__(
+        self,
+        owns_process: bool = False,
+        batch: Batch | None = None,
+        program: bool = False,
+        outer: Context | None = None,
+    ) -> None:
         self.owns_process, self.batch, self.program = owns_process, batch, program
+        self.lasting = self if outer is None else outer.lasting  # what keeps threads and their arrays for the next command
         self.unfinished = Unfinished()
         self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}
@@ -186,13 +193,14 @@ class Context:
             with ThreadPoolExecutor(count) as pool:
                 yield pool
             return
+        lasting = self.lasting
 
-        def lasting() -> ThreadPoolExecutor:
+        def make() -> ThreadPoolExecutor:
             pool = ThreadPoolExecutor(MOST_THREADS)
-            self.at_end(lambda: pool.shutdown(wait=False, cancel_futures=True))
+            lasting.at_end(lambda: pool.shutdown(wait=False, cancel_futures=True))
             return pool
 
-        yield self.kept("pool", lasting)
+        yield lasting.kept("pool", make)
 
 
 MOST_THREADS = 1 << 12

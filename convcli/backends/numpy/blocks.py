@@ -272,7 +272,7 @@ def _met(parts: dict[range, Any], outputs: range, step: int) -> list[range]:
 
 def _each(task: Task, block: Block, act: Callable[[int, Array, range, range, Buffers], None]) -> None:
     """Call `act` for every tile of a block, in every image."""
-    recipe, buffers = block.recipe, current().kept(Buffers, Buffers)
+    recipe, buffers = block.recipe, current().lasting.kept(Buffers, Buffers)
     tiles = recipe.tiles
     if not tiles:
         return

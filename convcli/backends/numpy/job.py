@@ -82,13 +82,14 @@ class FilterJob(NamedTuple):
     @property
     def kernel(self) -> Size:
         """Rows and columns of a kernel."""
-        height, width = self.kernels.shape[2:]
-        return Size(height, width // self.widen)
+        shape = self.kernels.shape
+        return Size(shape[2], shape[3] // self.widen)
 
     @property
     def reach(self) -> Size:
         """Rows and columns of a window, with the dilation."""
-        return Size(*(extent(k, d) for k, d in zip(self.kernel, self.dilation, strict=True)))
+        (height, width), (down, along) = self.kernel, self.dilation
+        return Size(extent(height, down), extent(width, along))
 
     @property
     def line(self) -> int:
