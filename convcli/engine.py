@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli import backends, dispatch
-from convcli.backends import Computed, Considered, Task, Watch
+from convcli.backends import Computed, Considered, Task
 from convcli.convspec import ConvSpec
 from convcli.errors import BackendError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
@@ -68,7 +68,6 @@ def run(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-    watch: Watch | None = None,
 ) -> ConvResult:
     """Compute an operation, as `torch.nn.Conv2d` does or, if `spec` is transposed, as `torch.nn.ConvTranspose2d` does.
 
@@ -87,8 +86,6 @@ def run(
         What happens to the results while they are still in the cache; by default nothing.
     lift : Lift, optional
         What happens to the pixels before the kernel reads them. C_in is then the number of channels after the lift.
-    watch : callable, optional
-        Is told of rows that are finished while others are computed, see `convcli.backends.Watch`. For a single image.
 
     Raises
     ------
@@ -102,7 +99,7 @@ def run(
         The backend, device or dtype is not available, or a weight is too large for the dtype.
     """
     with entered():  # what choosing a backend has planned is not planned again
-        return prepare(image, layer, spec, compute, finish, lift, watch).run()
+        return prepare(image, layer, spec, compute, finish, lift).run()
 
 
 class Call(NamedTuple):
@@ -139,7 +136,6 @@ def prepare(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
-    watch: Watch | None = None,
 ) -> Call:
     """Check an operation and resolve its sizes, backend and dtype. Parameters and errors are those of `run`."""
     batched = True
@@ -148,7 +144,7 @@ def prepare(
         batched = image.ndim == 4
         image = Held(image if batched else image[np.newaxis])
     likely = "torch" if compute.backend == "auto" else compute.backend  # torch has all dtypes
-    task = _task(image, layer, spec, compute, finish, lift, likely)._replace(watch=watch)
+    task = _task(image, layer, spec, compute, finish, lift, likely)
     dispatch.check_memory(task, compute.backend)
     start = perf_counter()
     name, reason = dispatch.choose_backend(task, compute.backend, compute.dtype)

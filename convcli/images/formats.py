@@ -36,8 +36,9 @@ class Format(NamedTuple):
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
-    # whether that module can begin before a picture is computed: see `convcli.images.writing.strips`
-    strips: bool = False
+    # the module in `convcli.images.writing` with a function ``begin``, which begins to write a picture that is still to be
+    # computed: see `convcli.images.writing.strips`. Empty: none does.
+    strips: str = ""
     blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
     pyramid: bool = False  # whether that can add smaller copies of a picture
     windows: str = ""  # the class in `convcli.images.reading.windows` that reads windows of them, with its module
@@ -102,7 +103,7 @@ ROWS = {row.name: row for row in (
            sequence="pipe", writer="png", bits=16, animation=True, animated_endings=(".apng",), compression=True,
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "text", "chunks")),
     Format("JPEG", (".jpg", ".jpeg"), heads=(b"\xff\xd8\xff",), end="jpeg", sequence="pipe", header="headers.jpeg",
-           plugin="JpegImagePlugin.jpeg_factory", writer="jpeg", strips=True, turned=True, cmyk=True, alpha=False, largest=65500,
+           plugin="JpegImagePlugin.jpeg_factory", writer="jpeg", strips="jpeg", turned=True, cmyk=True, alpha=False, largest=65500,
            lossy_read=True, lossy_written=True, quality=True,
            keeps={"exif": 65533, "xmp": 65504, "comment": 65533, "dpi": 65535} | _whole("iptc", "icc_profile"), encoder_bytes=5),
     Format("WEBP", (".webp",), heads=(b"RIFF",), end="webp", header="headers.webp", coding="webp", feature="webp", animation=True,
@@ -116,11 +117,11 @@ ROWS = {row.name: row for row in (
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor",
-           windows="plain_values.TensorFile", blocks="flat", tensor=True),
+           windows="plain_values.TensorFile", blocks="flat", strips="stored", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
            sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
-           windows="plain_values.NetpbmFile", blocks="flat", strips=True),
+           windows="plain_values.NetpbmFile", blocks="flat", strips="stored"),
     Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", pyramid=True, package="zarr", bits=16, real=True, cmyk=True,
            bands=True, compression=True, keeps=_whole("dpi", "resolution")),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",
@@ -204,7 +205,7 @@ def writer(row: Format) -> Callable[..., Any]:
 
 def beginner(row: Format) -> Callable[..., Any] | None:
     """The function that begins to write a picture of a format which is still to be computed, or None."""
-    return _found(f"convcli.images.writing.{row.writer}.begin") if row.strips else None
+    return _found(f"convcli.images.writing.{row.strips}.begin") if row.strips else None
 
 
 def _found(path: str) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from convcli import engine, images
 from convcli.backends import Watch
 from convcli.convspec import ConvSpec
-from convcli.engine import ConvResult
+from convcli.engine import Call, ConvResult
 from convcli.errors import GeometryError, ImageError, param
 from convcli.images import Metadata, Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
@@ -21,6 +21,7 @@ from convcli.pointwise.ranges import rule_of
 from convcli.records import NamedTuple
 from convcli.runs.operation import Operation
 from convcli.system import memory
+from convcli.system.context import entered
 from convcli.windows import Held, Source
 
 
@@ -36,9 +37,9 @@ class Outcome(NamedTuple):
     layer_shape: tuple[int, ...] | None = None  # of the channels that a contact sheet shows; None without a sheet
 
 
-Begin: TypeAlias = Callable[[Storage, tuple[int, ...], Metadata], Watch | None]
-"""Begins to write a result that is still to be computed: how it is stored, its shape ``(C, H, W)`` and its metadata. Gives what is
-told of finished rows; None if the format takes no strips."""
+Begin: TypeAlias = Callable[[Storage, tuple[int, int, int], Metadata, int], Watch | None]
+"""Begins to write a result that is still to be computed: how it is stored, its shape ``(C, H, W)``, its metadata, and the rank of a
+tensor. Gives what is told of finished rows; None if the format takes no strips."""
 
 
 def run(
@@ -54,12 +55,13 @@ def run(
     """
     ready = prepare(picture, operation, container, policy)
     check_memory(ready, operation)
-    watch = None
-    if begin is not None and ready.is_final and picture.colour.ndim == 3:
-        watch = begin(ready.storage, ready.shape[-3:], ready.metadata_for(picture))
-    result = engine.run(
-        ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift, watch
-    )
+    with entered():  # what choosing a backend has planned is not planned again
+        call = engine.prepare(
+            ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift
+        )
+        if begin is not None and picture.colour.ndim == 3:
+            call = _watched(call, ready, picture, operation, begin)
+        result = call.run()
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
     if ready.computes_alpha:
@@ -119,6 +121,20 @@ def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryEr
     return GeometryError(error.value, error.rule, said) if said and said in operation.notes else None
 
 
+def _watched(call: Call, ready: "Prepared", picture: Picture, operation: Operation, begin: Begin) -> Call:
+    """The call that writes its result while it computes it, if the file stores what it computes as it is."""
+    made = np.dtype(call.task.finish.dtype or call.task.dtype)
+    kept = ready.kept_as(picture, operation, made, call.task.dtype)
+    converted = kept.space == "cmyk" and not row_of(kept.container).cmyk
+    limited = made.kind == "f" and kept.policy != "raw"
+    if made != kept.dtype or ready.has_alpha or converted or limited or call.backend != "numpy":
+        return call
+    channels, height, width = ready.shape[-3:]
+    rank = 2 if picture.rank == 2 and channels == 1 else 3
+    watch = begin(kept, (channels, height, width), ready.metadata_for(picture), rank)
+    return call._replace(task=call.task._replace(watch=watch))
+
+
 class Prepared(NamedTuple):
     """Everything that is decided before the computation."""
 
@@ -133,12 +149,6 @@ class Prepared(NamedTuple):
     alpha: str  # the alpha policy; ``drop`` if there is no alpha
     has_alpha: bool  # whether the result has alpha
     shape: tuple[int, ...]  # of the result, ``(C, H, W)`` or ``(N, C, H, W)``, with alpha
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the file stores what the engine computes, as it is: nothing is joined or converted afterwards."""
-        converted = self.storage.space == "cmyk" and not row_of(self.storage.container).cmyk
-        return self.finish.dtype == self.storage.dtype and not (self.has_alpha or converted)
 
     @property
     def reads_alpha(self) -> bool:

@@ -128,7 +128,9 @@ class Context:
         outer: Context | None = None,
     ) -> None:
         self.owns_process, self.batch, self.program = owns_process, batch, program
-        self.lasting = self if outer is None else outer.lasting  # what keeps threads and their arrays for the next command
+        self.lasting = (
+            self if outer is None else outer.lasting
+        )  # what keeps threads and their arrays for the next command
         self.unfinished = Unfinished()
         self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}

@@ -125,14 +125,14 @@ class Job:
     def __exit__(self, *error: Any) -> None:
         self._opened.__exit__(*error)
 
-    def begin(self, storage: Storage, shape: tuple[int, ...], metadata: Metadata) -> "Watch | None":
+    def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
         """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Gives what is to be told of finished rows.
 
-        None if the format is not written in strips, or if that is no gain.
+        None if the format is not written in strips, or if that is no gain. `rank` is that of a tensor.
         """
         begin = formats.beginner(self.row) if self.count == 1 else None
         if begin is not None:
-            self.strips = begin(self, storage, (*shape[1:], shape[0]), metadata)
+            self.strips = begin(self, storage, shape, metadata, rank)
         return None if self.strips is None else self.strips.watch
 
     def file(self) -> BinaryIO | None:

@@ -61,7 +61,8 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     coding = coding_of(frame.metadata, job.settings.quality)
     strips = job.strips
     if not isinstance(strips, Encoder) or strips.coding != coding:
-        strips = begin(job, frame.storage, frame.pixels.shape, frame.metadata)
+        height, width, channels = frame.pixels.shape
+        strips = begin(job, frame.storage, (channels, height, width), frame.metadata)
     if strips is not None:
         strips.finish(frame.pixels, job.threads)
         parts = strips.file(coding | through_pillow.described(frame))
@@ -71,10 +72,10 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     through_pillow.save(iter([frame]), job, coding)
 
 
-def begin(job: Job, storage: Storage, shape: tuple[int, ...], metadata: Metadata) -> Encoder | None:
-    """What encodes pixels ``(H, W, C)``; None if they are few, or progressive."""
+def begin(job: Job, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, _: int = 3) -> Encoder | None:
+    """What encodes a picture ``(C, H, W)``; None if it is small, or progressive."""
     coding = coding_of(metadata, job.settings.quality)
-    height, width, _ = shape
+    _, height, width = shape
     rows = max(TALLEST, STRIP_PIXELS // width // TALLEST * TALLEST)
     if rows >= height or "progressive" in coding:
         return None

@@ -125,10 +125,11 @@ def test_rows_that_are_told_of_are_finished(
     told: list[tuple[range, NDArray[Any]]] = []
     with small_tiles(size), pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "KEPT_BYTES", runs.KEPT_BYTES if kept else 0)
-        result = engine.run(
-            layer.image, layer.layer, layer.spec, Compute("numpy", plan=plan, threads=threads), finish,
-            watch=lambda picture, rows: told.append((rows, picture[:, rows.start : rows.stop].copy())),
-        )  # fmt: skip
+        call = engine.prepare(
+            layer.image, layer.layer, layer.spec, Compute("numpy", plan=plan, threads=threads), finish
+        )
+        watch = lambda picture, rows: told.append((rows, picture[:, rows.start : rows.stop].copy()))
+        result = call._replace(task=call.task._replace(watch=watch)).run()
     one = layer.image.ndim == 3 or len(layer.image) == 1
     assert one or not told
     assert not (told and finish.looks and kept)
@@ -147,8 +148,9 @@ def test_an_error_of_what_is_told_ends_the_computation() -> None:
 
     spec = ConvSpec()
     layer = Weights.of(np.ones((1, 1, 3, 3)), spec)
+    call = engine.prepare(np.zeros((1, 400, 300), np.uint8), layer, spec, Compute("numpy"))
     with pytest.raises(OSError, match=r"[0-9]+"):
-        engine.run(np.zeros((1, 400, 300), np.uint8), layer, spec, Compute("numpy"), watch=fails)
+        call._replace(task=call.task._replace(watch=fails)).run()
 
 
 @pytest.mark.parametrize("size", [(700, 900), (40, 50)])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.images import formats
-from convcli.images.writing import netpbm
+from convcli.images.writing import jpeg, stored
 from convcli.images.writing.strips import Strips
 from support.cli import SAMPLES, done, run
 from support.pictures import read
@@ -68,12 +68,23 @@ def photo(tmp_path: Path) -> Path:
         ("deep.ppm", "out.ppm", ()),
         ("in.jpg", "out.ppm", ("--linear",)),
         ("in.jpg", "out.jpg", ("--backend", "torch")),
+        ("in.png", "out.npy", ()),
+        ("in.png", "out.npy", ("--channels", "gray")),
+        ("in.png", "out.npy", ("--range", "clip")),
+        ("in.png", "out.npy", ("--dtype", "float64")),
+        ("in.npy", "out.npy", ()),
+        ("flat.npy", "out.npy", ()),
+        ("half.npy", "out.npy", ()),
     ],
 )
 def test_a_file_is_the_same_without_them(
     source: str, target: str, more: tuple[str, ...], photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.open(photo / "in.png").save(photo / "in.jpg")
+    planes = np.moveaxis(np.asarray(Image.open(photo / "in.png")), -1, 0) / np.float32(255)
+    np.save(photo / "in.npy", planes)
+    np.save(photo / "flat.npy", planes[0])
+    np.save(photo / "half.npy", planes.astype(np.float16))
     deep = np.asarray(Image.open(photo / "in.png")).astype(">u2") * 3
     (photo / "deep.ppm").write_bytes(b"P6 900 1100 765\n" + deep.tobytes())
     line = ("apply", source, "-k", "sharpen", "-p", "same", *more)
@@ -120,10 +131,8 @@ def test_an_error_while_it_is_computed_leaves_nothing(
     def fails(self: Strips, number: int, pixels: np.ndarray) -> None:
         raise OSError(28, "No space left on device") if number else ValueError("odd")
 
-    from convcli.images.writing import jpeg
-
     monkeypatch.setattr(jpeg.through_pillow, "_save", fails)
-    monkeypatch.setattr(netpbm.File, "write", fails_after_the_head())
+    monkeypatch.setattr(stored.File, "write", fails_after_the_head())
     result = run("apply", "in.png", "-k", "sharpen", "-o", target, "--overwrite", cwd=photo)
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
@@ -133,7 +142,7 @@ def test_an_error_while_it_is_computed_leaves_nothing(
 
 
 def fails_after_the_head() -> object:
-    write = netpbm.File.write
+    write = stored.File.write
 
     def fails(self: object, data: bytes, place: int) -> None:
         if place:
