@@ -110,6 +110,8 @@ class Context:
 
     Attributes
     ----------
+    lasting : Context
+        What keeps threads and their arrays for the next command: the outermost.
     unfinished : Unfinished
         Temporary files of outputs that are being written.
     hushed : bool
@@ -128,9 +130,7 @@ class Context:
         outer: Context | None = None,
     ) -> None:
         self.owns_process, self.batch, self.program = owns_process, batch, program
-        self.lasting = (
-            self if outer is None else outer.lasting
-        )  # what keeps threads and their arrays for the next command
+        self.lasting: Context = outer.lasting if outer is not None else self
         self.unfinished = Unfinished()
         self.hushed = self.ended = self.closed = False
         self._kept: dict[Hashable, Any] = {}
