@@ -57,6 +57,8 @@ BEGIN = "Image.init()\nimport tifffile\n"
 
 SAME = """
 def same(when, *but):
+    for thread in threading.enumerate()[before["threads"] :]:
+        thread.join(5)  # one of a pool that is left ends by itself, a moment later
     after = snapshot()
     for name, value in before.items():
         assert name in but or after[name] == value, (when, name, value, after[name])
