@@ -9,9 +9,13 @@ import os
 import signal
 import sys
 import warnings
+from _thread import interrupt_main, start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn, TextIO
+from threading import get_ident
+from time import sleep
+from types import FrameType
+from typing import TextIO
 
 from convcli.records import NamedTuple
 from convcli.system.context import Batch, Context, current, torch_was_imported
@@ -19,13 +23,17 @@ from convcli.system.context import Batch, Context, current, torch_was_imported
 ERRORS = "backslashreplace"
 """How standard streams write characters that their encoding does not have."""
 
+PUT_OFF_SECONDS = 1e-3
+"""How long a signal waits that arrives at a bad moment."""
+
 
 @contextmanager
 def entered(program: bool = False) -> Iterator[None]:
     """Prepare this process for a command, and restore it afterwards. Within another `entered`, nothing is changed.
 
     `program` says that the process ends with it; it is for the main thread only. SIGTERM and SIGHUP then end it by an exception,
-    so that no temporary file stays, and the exit code is the one that a shell has for the signal.
+    so that no temporary file stays, and the exit code is the one that a shell has for the signal. None of them, nor Ctrl-C,
+    interrupts Python's own code for imports.
     """
     if current().owns_process:
         yield
@@ -93,19 +101,50 @@ def _sink(stream: TextIO) -> Callable[[], None]:
 
 
 def _handle_signals(context: Context) -> list[int]:
-    """Let signals end the program. The list that is returned gets their numbers."""
+    """Let signals end the program. The list that is returned gets the numbers of those that have an exit code of their own."""
     received: list[int] = []
 
-    def end(number: int, _frame: object) -> NoReturn:
+    def end(number: int, frame: FrameType | None) -> None:
+        if _importing(frame) and _put_off(number):
+            return
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         received.append(number)
         sys.exit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGINT"):
         number = getattr(signal, name, None)  # not every platform has SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores it
+        before = None if number is None else signal.getsignal(number)
+        if number is not None and before in (signal.SIG_DFL, signal.default_int_handler):  # nohup ignores it
             signal.signal(number, end)
-            context.at_end(signal.signal, number, signal.SIG_DFL)
+            context.at_end(signal.signal, number, before)
     return received
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether Python's own code for imports is interrupted. It may hold a lock that it would not release after an exception.
+
+    A thread that decodes an image and imports meanwhile would wait for it for ever, and this one for the thread.
+    """
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+
+
+def _put_off(number: int) -> bool:
+    """Send a signal to this thread once more in a moment. Whether a thread could be started that does it."""
+    thread = get_ident()
+
+    def send() -> None:
+        sleep(PUT_OFF_SECONDS)
+        if hasattr(signal, "pthread_kill"):  # it also interrupts a system call
+            signal.pthread_kill(thread, number)
+        else:
+            interrupt_main(signal.Signals(number))
+
+    try:
+        start_new_thread(send, ())
+    except RuntimeError:
+        return False
+    return True
 
 
 def _prepare_streams(context: Context) -> None:

@@ -13,7 +13,7 @@ from convcli import commandline
 from convcli.errors import ImageError
 from convcli.system.context import Batch, current
 from convcli.system.names import standard_input
-from support.cli import environment
+from support.cli import environment, heeding
 from support.pictures import write
 
 PROGRAM = """
@@ -169,6 +169,39 @@ def test_a_signal_whose_exception_is_lost_still_says_so(folder: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), timeout=60, check=False)
     assert ended.returncode == 128 + 15
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 128 + 15), ("SIGHUP", 128 + 1), ("SIGINT", 130)])
+def test_a_signal_waits_while_an_import_holds_a_lock(name: str, code: int, folder: Path) -> None:
+    """Its exception would leave the lock of all imports locked: a thread that imports meanwhile would wait for ever."""
+    program = (
+        "import _imp, signal, sys, time\nfrom convcli import __main__, commandline\n"
+        "from functools import partial\nimport convcli.cli\n"
+        "class Locks:\n"
+        "    release_lock = staticmethod(_imp.release_lock)\n"
+        "    def __getattr__(self, name):\n"
+        "        return getattr(_imp, name)\n"
+        "    @property\n"
+        "    def acquire_lock(self):\n"
+        "        machinery._imp = _imp\n"
+        "        _imp.acquire_lock()\n"
+        "        return arrive\n"
+        "machinery = sys.modules['_frozen_importlib']\n"
+        f"arrive = partial(signal.raise_signal, signal.{name})\n"
+        "def command_line(**_):\n"
+        "    machinery._imp = Locks()\n"
+        "    import colorsys\n"
+        "    assert not _imp.lock_held()\n"
+        "    print('imported', flush=True)\n"
+        "    time.sleep(30)\n"
+        "convcli.cli.main = command_line\n"
+        "__main__.main()\n"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, timeout=60, check=False, preexec_fn=heeding
+    )
+    assert (ended.returncode, ended.stdout) == (code, b"imported\n"), ended.stderr
 
 
 @pytest.mark.parametrize("color", ["never", "always"])
