@@ -6,7 +6,7 @@ be in one piece. A restart marker takes two bytes. Progressive pictures, whose c
 left to Pillow.
 
 ITU-T T.81, "Digital Compression and Coding of Continuous-tone Still Images": B.2.1 (restart markers between intervals, numbered
-modulo 8), B.2.2 (frame header), B.2.4.4 (restart interval), A.2 (blocks of an interval).
+modulo 8), B.2.2 (frame header), B.2.4.1 (quantization tables), B.2.4.4 (restart interval), A.2 (blocks of an interval).
 """
 
 from __future__ import annotations
@@ -73,13 +73,18 @@ def write(frames: Iterator[Frame], job: Job) -> None:
 
 
 def begin(job: Job, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, _: int = 3) -> Encoder | None:
-    """What encodes a picture ``(C, H, W)``; None if it is small, or progressive."""
+    """What encodes a picture ``(C, H, W)``; None if it is small, progressive, or has `_deep` tables."""
     coding = coding_of(metadata, job.settings.quality)
     _, height, width = shape
     rows = max(TALLEST, STRIP_PIXELS // width // TALLEST * TALLEST)
-    if rows >= height or "progressive" in coding:
+    if rows >= height or "progressive" in coding or _deep(coding):
         return None
     return Encoder(job, storage, Size(height, width), rows, coding)
+
+
+def _deep(coding: dict[str, Any]) -> bool:
+    """Whether quantization tables need 16 bits. libjpeg warns of these on standard error, which threads do not redirect."""
+    return any(max(table) > 255 for table in coding.get("qtables", {}).values())
 
 
 class Encoder(Strips):

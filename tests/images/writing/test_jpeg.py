@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 from convcli.images import Storage, save_frames
 from convcli.images.picture import JpegCoding, Metadata, Picture
 from convcli.images.writing import Settings, jpeg, through_pillow
-from support.cli import done
+from support.cli import binary, done
 
 MODES = {"gray": ("L", 1), "rgb": ("RGB", 3), "cmyk": ("CMYK", 4)}
 TABLES = {0: [*range(1, 65)], 1: [7] * 64}
@@ -112,6 +112,17 @@ def test_a_progressive_picture_is_left_to_pillow(tmp_path: Path, monkeypatch: py
     coding = {"qtables": TABLES, "subsampling": 0, "progressive": True}
     found = written(tmp_path / "out.jpg", pixels, "rgb", Metadata("JPEG", jpeg=JpegCoding(TABLES, 0, True)))
     assert found == in_one_piece(pixels, "rgb", coding)
+
+
+def test_tables_of_16_bits_are_left_to_pillow_which_is_silent(tmp_path: Path) -> None:
+    """libjpeg would warn of them on standard error, once for every strip."""
+    source, target = tmp_path / "deep.jpg", tmp_path / "out.jpg"
+    Image.fromarray(smooth(600, 1000, 3)).save(source, qtables=[[300] * 64, [1000] * 64])
+    ended = binary("apply", source, "-k", "identity", "-o", target, "-q")
+    assert (ended.code, ended.err) == (0, "")
+    with Image.open(target) as made:
+        made.load()
+        assert made.quantization == {0: [300] * 64, 1: [1000] * 64}
 
 
 def test_so_is_one_whose_head_is_not_as_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
