@@ -72,7 +72,7 @@ def _ending(target: str, wanted: str | None) -> str:
 
 
 class Job:
-    """The task of writing a file, and what is reported about it. Leaving it removes a file that is not complete.
+    """The task of writing a file, and what is reported about it. Leaving it with an error removes the unfinished file.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Job:
         self.channels: int | None = None  # of each picture in the file, where they differ from those of the result
         self.clipped: list[Clipped] = []  # for each frame
         self.notes: list[str] = []  # what was lost
-        self.strips: Strips | None = None  # what writes a picture that is still being computed
+        self.strips: Strips | None = None  # they write a picture while it is computed
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
@@ -123,10 +123,13 @@ class Job:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self.strips = (
+            None  # they may know the job, and hold a coded file: nothing should wait for the garbage collector
+        )
         self._opened.__exit__(*error)
 
     def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
-        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Gives what is to be told of finished rows.
+        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Return the function to call for finished rows.
 
         None if the format is not written in strips, or if that is no gain. `rank` is that of a tensor.
         """
