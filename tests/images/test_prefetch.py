@@ -148,6 +148,21 @@ def test_the_image_behind_the_command_is_begun(words: str, begins: bool, tmp_pat
         assert bool(prefetch._begun()) == begins
 
 
+def test_each_command_of_a_batch_begins_with_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(PLAIN["a JPEG"])
+    begun = ahead.begun
+    words: list[str] = []
+    monkeypatch.setattr(ahead, "begun", lambda line: (words.append(line[1]), begun(line))[1])
+    taken: list[bool] = []
+    take = prefetch.take
+    monkeypatch.setattr(prefetch, "take", lambda stream: (found := take(stream), taken.append(found is not None))[0])
+    lines = "apply one -k box -o one.png -q\napply two -k box -o two.png -q\n"
+    assert run("batch", cwd=tmp_path, input=lines.encode()).code == 0
+    assert words == ["one", "two"]
+    assert taken == [True, True]
+
+
 @pytest.mark.parametrize("name", ANOTHER)
 def test_what_is_not_plain_is_left_alone(name: str, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(ANOTHER[name])
