@@ -48,5 +48,7 @@ def test_without_that_rule_two_threads_would_have_smaller_ones(tmp_path: Path, m
 
 
 def test_blocks_that_were_begun_keep_their_size(tmp_path: Path) -> None:
-    small = min((fitted(tmp_path, memory << 20)[0] for memory in range(160, 13, -2)), key=lambda size: size[0] * size[1])
+    small = min(
+        (fitted(tmp_path, memory << 20)[0] for memory in range(160, 13, -2)), key=lambda size: size[0] * size[1]
+    )
     assert fitted(tmp_path, 160 << 20, begun=small)[0] == small

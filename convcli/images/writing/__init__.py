@@ -1,7 +1,7 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -122,11 +122,13 @@ class Job:
         self._opened.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.strips = (
             None  # they may know the job, and hold a coded file: nothing should wait for the garbage collector
         )
-        self._opened.__exit__(*error)
+        # an error of the system that comes from computing is not one of the output, which tells its own
+        with suppress(ImageError) if isinstance(error, OSError) else nullcontext():
+            self._opened.__exit__(kind, error, trace)
 
     def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
         """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Return the function to call for finished rows.

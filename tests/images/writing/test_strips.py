@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
@@ -129,6 +130,19 @@ def test_strips_are_freed_with_the_job(photo: Path) -> None:
         assert strips() is None
     finally:
         gc.enable()
+
+
+def test_an_error_of_computing_is_not_one_of_the_output(photo: Path) -> None:
+    storage = images.Storage("PPM", "rgb", "uint8", 1.0, 255.0, "clip")
+
+    def compute() -> None:
+        with images.Job(str(photo / "out.ppm"), "PPM") as job:
+            assert job.begin(storage, (3, 2000, 1000), images.Metadata("PNG"), 3) is not None
+            raise OSError(errno.ENOMEM, "of another thing")
+
+    with pytest.raises(OSError, match="of another thing"):
+        compute()
+    assert sorted(path.name for path in photo.iterdir()) == ["in.png"]
 
 
 def test_in_place(photo: Path) -> None:
