@@ -140,7 +140,7 @@ def recognised(stream: BinaryIO) -> bool:
 
 
 SMALL_PIXELS = 1 << 19
-"""So many pixels are packed in one piece, which is the array's memory, where they need no conversion."""
+"""A picture of at most this many pixels, in a mode of `PLAIN`, is copied out of Pillow in one call."""
 
 PLAIN = "L", "RGB", "RGBA", "CMYK"
 """Modes with a byte for each letter of their name."""

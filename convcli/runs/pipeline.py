@@ -38,15 +38,15 @@ class Outcome(NamedTuple):
 
 
 Begin: TypeAlias = Callable[[Storage, tuple[int, int, int], Metadata, int], Watch | None]
-"""Begins to write a result that is still to be computed: how it is stored, its shape ``(C, H, W)``, its metadata, and the rank of a
-tensor. Gives what is told of finished rows; None if the format takes no strips."""
+"""Begins to write a result that is not computed yet: called with how it is stored, its shape ``(C, H, W)``, its metadata, and the
+rank of a tensor. Returns the function to call for finished rows; None if the format is not written in strips."""
 
 
 def run(
     picture: Picture, operation: Operation, container: str, policy: str | None = None, begin: Begin | None = None
 ) -> Outcome:
     """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy: one of
-    `convcli.vocabulary.RANGES`, or ``LO,HI``. `begin` is used if the file stores what the engine computes, as it is.
+    `convcli.vocabulary.RANGES`, or ``LO,HI``. `begin` is called if the file stores the values of the engine without a change.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryEr
 
 
 def _watched(call: Call, ready: "Prepared", picture: Picture, operation: Operation, begin: Begin) -> Call:
-    """The call that writes its result while it computes it, if the file stores what it computes as it is."""
+    """The call, with a `watch` that writes finished rows, if the file stores the values of the engine without a change."""
     made = np.dtype(call.task.finish.dtype or call.task.dtype)
     kept = ready.kept_as(picture, operation, made, call.task.dtype)
     converted = kept.space == "cmyk" and not row_of(kept.container).cmyk

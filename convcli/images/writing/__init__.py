@@ -1,7 +1,7 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -72,7 +72,7 @@ def _ending(target: str, wanted: str | None) -> str:
 
 
 class Job:
-    """The task of writing a file, and what is reported about it. Leaving it removes a file that is not complete.
+    """The task of writing a file, and what is reported about it. Leaving it with an error removes the unfinished file.
 
     Parameters
     ----------
@@ -115,18 +115,23 @@ class Job:
         self.channels: int | None = None  # of each picture in the file, where they differ from those of the result
         self.clipped: list[Clipped] = []  # for each frame
         self.notes: list[str] = []  # what was lost
-        self.strips: Strips | None = None  # what writes a picture that is still being computed
+        self.strips: Strips | None = None  # they write a picture while it is computed
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         self._opened.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._opened.__exit__(*error)
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.strips = (
+            None  # they may know the job, and hold a coded file: nothing should wait for the garbage collector
+        )
+        # an error of the system that comes from computing is not one of the output, which tells its own
+        with suppress(ImageError) if isinstance(error, OSError) else nullcontext():
+            self._opened.__exit__(kind, error, trace)
 
     def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
-        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Gives what is to be told of finished rows.
+        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Return the function to call for finished rows.
 
         None if the format is not written in strips, or if that is no gain. `rank` is that of a tensor.
         """
