@@ -117,6 +117,11 @@ def content(stream: BinaryIO) -> mmap | None:
     return None if isinstance(found, Decoded) else found
 
 
+def forget() -> None:
+    """Drop what nobody has taken: it is for the first picture alone."""
+    _begun().clear()
+
+
 def _taken(stream: BinaryIO) -> Decoded | mmap | None:
     waiting, version = _begun(), files.version(stream)
     if not waiting or version is None:
@@ -132,7 +137,8 @@ def _decode(stream: BinaryIO, most: int, done: list[Decoded | mmap]) -> None:
     with stream:
         try:
             if stream.read(2) in STORED:
-                done.append(_read(stream))
+                if not memory.refuses(os.fstat(stream.fileno()).st_size):
+                    done.append(_read(stream))
                 return
             image = _plain(stream)
             if image is None or image.size[0] * image.size[1] > most:

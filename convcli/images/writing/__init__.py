@@ -188,17 +188,7 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     return save_frames(iter([(picture, storage)]), target, threads=threads)
 
 
-def save_frames(
-    frames: Iterator[tuple[Picture, Storage]],
-    target: str,
-    count: int = 1,
-    timing: Timing | None = None,
-    threads: int | None = None,
-    settings: Settings = Settings(),
-    source: str | None = None,
-    replace: bool = True,
-    wanted: str | None = None,
-) -> Saved:
+def save_frames(frames: Iterator[tuple[Picture, Storage]], target: str, *how: Any, **further: Any) -> Saved:
     """Write one picture, or several into one file.
 
     Parameters
@@ -208,18 +198,8 @@ def save_frames(
         how the picture is stored. Frames are made and written one by one.
     target : str
         A path or ``-``.
-    count : int
-        The number of frames.
-    timing : Timing, optional
-        The timing of an animation.
-    threads : int, optional
-        Threads of the encoder; by default, one for each processor.
-    source : str, optional
-        The path of the input: a new file gets its permissions.
-    replace : bool
-        Whether an existing file may be replaced.
-    wanted : str, optional
-        The format's name, if the user gives one: ``pgm`` is for gray alone.
+    how, further
+        The arguments of `Job` that follow `container`.
 
     Returns
     -------
@@ -232,7 +212,7 @@ def save_frames(
         The target cannot be written; an `ExistsError` if it exists and may not be replaced.
     """
     first = [next(frames)]
-    with Job(target, first[0][1].container, count, timing, threads, settings, source, replace, wanted) as job:
+    with Job(target, first[0][1].container, *how, **further) as job:
         return job.save(chain((first.pop() for _ in range(1)), frames))
 
 

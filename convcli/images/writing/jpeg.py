@@ -60,10 +60,11 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     frame = next(frames)
     coding = coding_of(frame.metadata, job.settings.quality)
     strips = job.strips
-    if not isinstance(strips, Encoder) or strips.coding != coding:
+    if strips is None:  # it was not begun while the picture was computed
         height, width, channels = frame.pixels.shape
         strips = begin(job, frame.storage, (channels, height, width), frame.metadata)
-    if strips is not None:
+    if isinstance(strips, Encoder):
+        assert strips.coding == coding
         strips.finish(frame.pixels, job.threads)
         parts = strips.file(coding | through_pillow.described(frame))
         if parts:
