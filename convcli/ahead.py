@@ -1,7 +1,7 @@
-"""What begins before a command line is read: its first image is decoded. Nothing else is imported unless there is one."""
+"""What begins before a command line is read: its only image is decoded. Without one, nothing more is imported."""
 
 DECODING = "apply", "transpose"
-"""The commands that decode what their first words name."""
+"""The commands whose first argument is an image."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
 
 def begun(words: "Sequence[str]") -> "AbstractContextManager[None]":
-    """Decode the image that stands behind a command's name, while the command line is read and what it needs is imported."""
-    if len(words) < 2 or words[0] not in DECODING or words[1].startswith("-"):
+    """Decode the image that follows a command's name, while the command line is read and what it needs is imported.
+
+    Not if another image follows: then every image is decoded in its turn, and the memory of each is counted.
+    """
+    only = len(words) > 1 and not words[1].startswith("-") and (len(words) == 2 or words[2].startswith("-"))
+    if not only or words[0] not in DECODING:
         from contextlib import nullcontext
 
         return nullcontext()

@@ -165,7 +165,7 @@ def _message(error: Exception, args: Sequence[str] | None) -> str | None:
     if isinstance(error, click.UsageError):
         if isinstance(error, click.BadParameter) and error.param is not None:
             error.param_hint = _hint(error.param, error.ctx)
-        said = one_line(unknown_option(error) or error.format_message()) + _dashed(args)
+        said = one_line(unknown_option(error) or _missing(error) or error.format_message()) + _dashed(args)
         help_ = f" (try '{error.ctx.command_path if error.ctx else 'convcli'} -h')"
         return said if said.endswith(" -h'") else said + help_
     if isinstance(error, click.ClickException):
@@ -181,6 +181,16 @@ def _message(error: Exception, args: Sequence[str] | None) -> str | None:
             return f"{reason(error)}"
         return f"standard output cannot be written: {reason(error)}"  # files say their names
     return None
+
+
+def _missing(error: click.UsageError) -> str:
+    """What is said of an option or an argument that has to be there; empty for other errors."""
+    if not isinstance(error, click.MissingParameter) or error.param is None:
+        return ""
+    name = error.param.opts[0]
+    if isinstance(error.param, click.Option):
+        return f"{name} is missing: add {name} {error.param.metavar or 'N'}"
+    return f"no {name} is given: name one behind the command"
 
 
 class _ClosedPipeError(Exception):

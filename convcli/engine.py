@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convcli import backends, dispatch
-from convcli.backends import Computed, Considered, Task
+from convcli.backends import Computed, Considered, Task, Watch
 from convcli.convspec import ConvSpec
 from convcli.errors import BackendError, GeometryError, ImageError, param
 from convcli.geometry import Geometry
@@ -68,6 +68,7 @@ def run(
     compute: Compute = Compute(),
     finish: Finish = Finish(),
     lift: Lift | None = None,
+    begin: Callable[[Task], Watch | None] | None = None,
 ) -> ConvResult:
     """Compute an operation, as `torch.nn.Conv2d` does or, if `spec` is transposed, as `torch.nn.ConvTranspose2d` does.
 
@@ -86,6 +87,8 @@ def run(
         What happens to the results while they are still in the cache; by default nothing.
     lift : Lift, optional
         What happens to the pixels before the kernel reads them. C_in is then the number of channels after the lift.
+    begin : callable, optional
+        Gives for the task what is to be told of rows that are finished while others are computed. Only the numpy backend tells.
 
     Raises
     ------
@@ -99,7 +102,10 @@ def run(
         The backend, device or dtype is not available, or a weight is too large for the dtype.
     """
     with entered():  # what choosing a backend has planned is not planned again
-        return prepare(image, layer, spec, compute, finish, lift).run()
+        call = prepare(image, layer, spec, compute, finish, lift)
+        if begin is not None and call.backend == "numpy":
+            call = call._replace(task=call.task._replace(watch=begin(call.task)))
+        return call.run()
 
 
 class Call(NamedTuple):

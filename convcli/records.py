@@ -23,8 +23,10 @@ else:
         def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
             if not bases:
                 return super().__new__(cls, name, (tuple,), namespace)
+            if len(bases) > 1:
+                raise TypeError(f"{name}: a class of records has one base")
             namespace["__slots__"] = ()
-            if bases != (NamedTuple,):  # of a class of records
+            if bases != (NamedTuple,):  # a subclass of a class of records: it has the same fields
                 return super().__new__(cls, name, bases, namespace)
             fields = tuple(namespace.get("__annotations__", ()))
             defaults = {field: namespace.pop(field) for field in fields if field in namespace}
@@ -40,7 +42,8 @@ else:
             """For `inspect.signature`."""
             from inspect import Parameter, Signature
 
-            types, defaults = cls.__annotations__, cls._field_defaults
+            fields, defaults = cls._fields, cls._field_defaults
+            types = next(kind.__annotations__ for kind in cls.__mro__ if "_fields" in vars(kind))  # also for a subclass
             return Signature(
                 [
                     Parameter(
@@ -49,7 +52,7 @@ else:
                         default=defaults.get(field, Parameter.empty),
                         annotation=types[field],
                     )
-                    for field in cls._fields
+                    for field in fields
                 ]
             )
 
@@ -97,6 +100,9 @@ else:
             if named:
                 raise ValueError(f"{type(self).__name__} has no field {', '.join(named)}")
             return record
+
+        __replace__ = _replace
+        """For `copy.replace`, from Python 3.13 on."""
 
         def _asdict(self) -> dict[str, Any]:
             """The values by their names."""

@@ -34,6 +34,12 @@ class Further(Point):
 """
 
 
+class Plain:
+    """A class of another kind."""
+
+    __slots__ = ()
+
+
 def made(base: Any) -> dict[str, Any]:
     names: dict[str, Any] = {"NamedTuple": base, "__name__": __name__}
     exec(BODY, names)
@@ -63,7 +69,7 @@ Point, Further = BOTH[0]["Point"], BOTH[0]["Further"]
         "[*Point(1)], Point(1)[1], len(Point(1)), isinstance(Point(1), tuple), Point.__mro__[1:]",
         "[*Point.__annotations__]",
         "hasattr(Point(1), '__dict__')",
-        "str(inspect.signature(Point))",
+        "str(inspect.signature(Point)), str(inspect.signature(Further))",
         "typing.get_type_hints(Point)",
     ],
 )
@@ -103,12 +109,25 @@ def test_a_field_without_a_default_comes_first() -> None:
             exec("class Odd(NamedTuple):\n x: int = 1\n y: int", {"NamedTuple": base, "__name__": __name__})
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="where Python's own are used")
+def test_a_second_base_is_refused() -> None:
+    """Its annotations would otherwise be no fields, without a word."""
+    with pytest.raises(TypeError, match="one base"):
+        exec("class Odd(NamedTuple, Plain):\n x: int", {"NamedTuple": OURS, "Plain": Plain, "__name__": __name__})
+
+
 def test_they_are_copied_and_pickled() -> None:
     pair = Pair(2, 3)
     assert type(pickle.loads(pickle.dumps(pair))) is Pair
     for other in (copy.copy(pair), copy.deepcopy(pair), pickle.loads(pickle.dumps(pair))):
         assert other == pair
         assert other.columns == 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="where Python has none")
+def test_they_are_replaced() -> None:
+    replace: Any = vars(copy)["replace"]
+    assert replace(Pair(2, 3), columns=4) == Pair(2, 4)
 
 
 def test_they_are_matched() -> None:

@@ -24,6 +24,9 @@ NEAREST = 6
 _LIMITS = (64, 64, 32, 16, 8)
 """The largest kernel size, stride and dilation that are tried, by how many of them are unknown."""
 
+_FURTHEST = 10_000
+"""The largest that is tried if nothing else is unknown: one as large as the input may be the only one, as for a global average."""
+
 
 class AxisParameters(NamedTuple):
     """The parameters of one axis. `padding` is a pair, before and after, or the name of a rule."""
@@ -61,7 +64,11 @@ class Query(NamedTuple):
         """The largest kernel size, stride and dilation that are tried on an axis. It is larger if fewer of them are unknown."""
         unknown = {name for name in NAMES if self.given[name][axis] is None}
         count = len(unknown & {"kernel_size", "stride", "dilation"}) + ({"input", "padding"} <= unknown)
-        return _LIMITS[count]
+        if len(unknown) > 1 or not count:
+            return _LIMITS[count]
+        pads = self.given["padding"][axis]
+        padded: int = self.given["input"][axis] + (0 if isinstance(pads, str) else sum(pads))
+        return max(_LIMITS[count], min(_FURTHEST, max(padded, self.output[axis])))
 
 
 class Solution(NamedTuple):
@@ -89,7 +96,7 @@ class Answer:
 def solve(query: Query) -> Answer:
     """Solve for the unknown parameters.
 
-    Kernel sizes, strides and dilations are tried from 1 to `Query.limit`; paddings, the same at both ends, from 0 to
+    Kernel sizes, strides and dilations are tried from 1 to `Query.limit`; unknown paddings, the same at both ends, from 0 to
     ``d(k-1)``; output paddings below the stride or the dilation. Input sizes have no limit.
 
     Raises
@@ -130,6 +137,13 @@ def helping(query: Query) -> tuple[str, Solution] | None:
         if found:
             return name, found[0]
     return None
+
+
+def same_fits(query: Query) -> bool:
+    """Whether PyTorch's rule ``same`` leads to the wanted output. For an even kernel, no padding equal at both ends does."""
+    if query.transpose or "padding" not in query.unknown:
+        return False
+    return bool(solve(query._replace(given={**query.given, "padding": ("same", "same")})).solutions)
 
 
 MOST_SIZES = 100_000

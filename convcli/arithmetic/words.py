@@ -156,7 +156,8 @@ def _setting(kind: str, token: str) -> tuple[str, str]:
     if name not in SETTINGS[kind]:
         words = [setting if setting in (*FLAGS, *MODES) else f"{setting}N" for setting in SETTINGS[kind]]
         remedy = f"use {', '.join(words)}, N or HxW as in s2 or s2x1" if words else f"write {kind} alone"
-        remedy = f"write k{token}" if token[:1].isdigit() and "k" in SETTINGS[kind] else remedy
+        if token[:1].isdigit() and "k" in SETTINGS[kind]:
+            remedy = f"write k{token} for a kernel size" + (f", c{token} for channels" if "c" in SETTINGS[kind] else "")
         raise GeometryError(f"'{token}'", f"is not a setting of {kind}", remedy)
     return name, value
 

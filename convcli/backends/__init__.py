@@ -39,8 +39,9 @@ comparison finds all three cases."""
 
 
 Watch: TypeAlias = Callable[[Array, range], None]
-"""Is told which rows of a picture ``(C_out, H_out, W_out)`` are finished, by the threads that compute it, while others go on.
-What it is not told of is finished when the backend returns. Its errors end the computation."""
+"""Called as ``watch(picture, rows)`` when rows of a picture ``(C_out, H_out, W_out)`` are finished. The thread that finished them
+makes the call, while others go on. A row is told once or never: all are finished when the backend returns. An error in it ends the
+computation."""
 
 
 class Task(NamedTuple):
@@ -58,7 +59,7 @@ class Task(NamedTuple):
     plan: str | None = None  # the strategy of the numpy backend; None: the planner's choice
     finish: Finish = Finish()  # what happens to the results
     lift: Lift | None = None  # what happens to the pixels before the kernel reads them
-    watch: Watch | None = None  # for a single picture: who works on rows while others are computed
+    watch: Watch | None = None  # for a single picture: called for rows that are finished while others are computed
 
     @property
     def images(self) -> int:

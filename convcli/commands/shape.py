@@ -80,8 +80,9 @@ SOLVING = Section(
     "stride divides. Without a solution, the nearest sizes are shown, and the exit code is 2. -q prints the first "
     "solution as options. --hout without ? checks the output size. With --layers, only --hin can be ?.\n\n"
     "Kernels, strides and dilations are tried from 1 to 64 (to 32 if two of the three are unknown, 16 if all are; an unknown "
-    "input with an unknown padding counts as one more: 32, 16, 8), paddings from 0 to d(k-1), the same at both ends, and every "
-    "allowed output padding. For '?,?' the 30 most usual values of rows are combined with the 30 of columns.",
+    "input with an unknown padding counts as one more: 32, 16, 8; one that is alone unknown to the size of the image), "
+    "paddings from 0 to d(k-1), the same at both ends, and every allowed output padding. For '?,?' the 30 most usual values of "
+    "rows are combined with the 30 of columns.",
 )
 LAYERS = Section(
     "Layers",

@@ -36,8 +36,8 @@ class Format(NamedTuple):
     # function ``write``. Empty: files are not read, or not written.
     reader: str = PILLOW_READS
     writer: str = PILLOW_WRITES
-    # the module in `convcli.images.writing` with a function ``begin``, which begins to write a picture that is still to be
-    # computed: see `convcli.images.writing.strips`. Empty: none does.
+    # the module in `convcli.images.writing` with a function ``begin``, which begins to write a picture before it is
+    # computed: see `convcli.images.writing.strips`. Empty: there is none.
     strips: str = ""
     blocks: str = ""  # the module in `convcli.images.writing.blocks` that writes files part by part; empty: none does
     pyramid: bool = False  # whether that can add smaller copies of a picture
@@ -204,7 +204,7 @@ def writer(row: Format) -> Callable[..., Any]:
 
 
 def beginner(row: Format) -> Callable[..., Any] | None:
-    """The function that begins to write a picture of a format which is still to be computed, or None."""
+    """The function that begins to write a picture of a format before it is computed, or None."""
     return _found(f"convcli.images.writing.{row.strips}.begin") if row.strips else None
 
 

@@ -140,7 +140,7 @@ def recognised(stream: BinaryIO) -> bool:
 
 
 SMALL_PIXELS = 1 << 19
-"""So many pixels are packed in one piece, which is the array's memory, where they need no conversion."""
+"""A picture of at most this many pixels, in a mode of `PLAIN`, is copied out of Pillow in one call."""
 
 PLAIN = "L", "RGB", "RGBA", "CMYK"
 """Modes with a byte for each letter of their name."""
@@ -169,7 +169,8 @@ def array_of(image: Image.Image, mode: str | None = None) -> Array:
             packer.setimage(source.im, (0, start, width, stop))
             shape = (stop - start, width, len(image.mode))[: 3 if len(image.mode) > 1 else 2]
             _, _, data = packer.encode(prod(shape))
-            return np.frombuffer(data, np.uint8).reshape(shape)
+            if len(data) == prod(shape):
+                return np.frombuffer(data, np.uint8).reshape(shape)
         # not with `crop`, which checks Pillow's limit of pixels
         part = image if stop - start == height else source._new(source.im.crop((0, start, width, stop)))
         return np.asarray(part if mode in (None, part.mode) else part.convert(mode))

@@ -19,7 +19,7 @@ READ_BYTES, PIECE_BYTES, STORED_BYTES = 1 << 17, 1 << 20, 0xFFFF
 """How much is read and inflated at a time, and the length of a stored block, which has 16 bits."""
 
 WORTH_PIXELS = 1 << 19
-"""A smaller picture is decoded as fast by one thread, which needs Python's lock once."""
+"""A smaller picture is decoded as fast by Pillow alone, which takes Python's lock only once."""
 
 AHEAD = 4
 """How many pieces may wait for Pillow."""

@@ -1,7 +1,7 @@
 """Decode a photograph in a thread, while the rest of the program is still being imported: decoding needs only Pillow and NumPy.
 
 Only plain pictures are decoded here: JPEG or PNG with 8 bits, gray or RGB, of a usual size. All others, and damaged ones, are
-left to `convcli.images.reading`. A PGM or PPM, whose pixels are stored as they are, is only read.
+left to `convcli.images.reading`. A PGM or PPM has no coding: the thread only reads its bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BLOCK_BYTES = 8 << 20
 
 
 STORED = b"P5", b"P6"
-"""What a PGM or PPM begins with whose pixels are bytes."""
+"""What a PGM or PPM begins with, unless its pixels are text."""
 
 
 class Decoded(NamedTuple):
@@ -66,8 +66,8 @@ def _begun() -> list[_Begun]:
 def decoding_of(path: str, max_pixels: int | None = None) -> Iterator[None]:
     """Decode a file in a thread, if it is worth it. Within the block, `take` returns the picture, or `content` the file.
 
-    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens. Within another block that has begun with a
-    file, nothing happens, either.
+    If the file cannot be read, or has more than `max_pixels` pixels, nothing happens. (A PGM or PPM is read whatever its size in
+    pixels: its reader checks that first.) Within another block that has begun with a file, nothing happens, either.
     """
     settle()
     if _begun():
@@ -117,6 +117,11 @@ def content(stream: BinaryIO) -> mmap | None:
     return None if isinstance(found, Decoded) else found
 
 
+def forget() -> None:
+    """Drop what nobody has taken: it is for the first picture alone."""
+    _begun().clear()
+
+
 def _taken(stream: BinaryIO) -> Decoded | mmap | None:
     waiting, version = _begun(), files.version(stream)
     if not waiting or version is None:
@@ -132,7 +137,8 @@ def _decode(stream: BinaryIO, most: int, done: list[Decoded | mmap]) -> None:
     with stream:
         try:
             if stream.read(2) in STORED:
-                done.append(_read(stream))
+                if not memory.refuses(os.fstat(stream.fileno()).st_size):
+                    done.append(_read(stream))
                 return
             image = _plain(stream)
             if image is None or image.size[0] * image.size[1] > most:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convcli import report
-from convcli.arithmetic.solve import NAMES, Answer, Query, Solution
+from convcli.arithmetic.solve import NAMES, Answer, Query, Solution, same_fits
 from convcli.convspec import ConvSpec
 from convcli.geometry import Geometry, Pads, Pair, Size
 from convcli.presenters import parameters
@@ -84,12 +84,18 @@ def table(query: Query, answer: Answer, everything: bool) -> report.Table:
     wanted = _sides(query.output, both)
     title = f"{answer.count or 'no'} solution{'s' * (answer.count > 1)} for {wanted}"
     title += ", usual first" * (answer.count > 1) + "; the nearest" * (not answer.count)
-    if tried := [name.partition("_")[0] for name in ("kernel_size", "stride", "dilation") if name in query.unknown]:
-        title += f" ({', '.join(tried)} ≤ {max(query.limit(0), query.limit(1))})"
+    if tried := _tried(query):
+        title += f" ({tried[0]})"
     title += f"; {same}" if not answer.count and (same := _same(query)) else ""
     kind = "transposed" if query.transpose else "direct"
     right = frozenset(range(len(header)))
     return report.Table(f"convcli shape, {kind}: {title}", rows, header, 0 if answer.solutions else None, right)
+
+
+def _tried(query: Query) -> list[str]:
+    """Up to where kernel sizes, strides and dilations were tried, if some are unknown."""
+    names = [name.partition("_")[0] for name in ("kernel_size", "stride", "dilation") if name in query.unknown]
+    return [f"{', '.join(names)} ≤ {max(query.limit(0), query.limit(1))}"] if names else []
 
 
 def _cell(found: Solution, name: str) -> str:
@@ -113,8 +119,12 @@ def nothing_found(query: Query, answer: Answer, further: tuple[str, Solution] | 
         best = answer.nearest[0]
         near = f"; the nearest is {best.output}, with {options_of(query, best)}"
     remedy = _same(query) or "change a value, or use ? for more of them"
-    if further is not None and not _same(query):
+    if same_fits(query):
+        remedy = "use --p same"
+    elif further is not None and not _same(query):
         name, found = further
         option = _OPTIONS.get(name, "--hin")
         remedy = f"use {option} '?', which leads to {options_of(query.asking(name), found)}"
-    return f"output {query.output} is not possible{near}: {remedy}"
+    tried = _tried(query) + ["padding ≤ d(k-1)"] * ("padding" in query.unknown)
+    within = f" with {' and '.join(tried)}" if tried else ""
+    return f"output {query.output} is not possible{within}{near}: {remedy}"

@@ -324,8 +324,11 @@ def _exists(target: str) -> bool:
 def process(source: str, target: str, operation: Operation, how: Writing) -> Done:
     """Process an image: in blocks if that is needed and possible, else as a whole."""
     if in_blocks(source, target, how):
+        from convcli.images import prefetch
         from convcli.images.reading.windows.refusals import WholeError
         from convcli.runs import blocks
+
+        prefetch.forget()  # blocks read their own windows
 
         if how.blocks.asked:
             return blocks.process(source, target, operation, how)

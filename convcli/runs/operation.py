@@ -82,7 +82,10 @@ def assemble(
         files = tuple(kernel.strip() for kernel in kernels)
         return Operation(spec, bank.label, bank, None, bias, channels, alpha, linear, compute, notes, "", files)
     if source is None:
-        remedy = f"add {param('kernel', 'SPEC')} (for example {param('kernel', 'sobel')}) or {param('weights', 'FILE')}"
+        example = (
+            f"{param('kernel', 'bilinear:2')} {param('stride', 2)}" if spec.transpose else param("kernel", "sobel")
+        )
+        remedy = f"add {param('kernel', 'SPEC')} (for example {example}) or {param('weights', 'FILE')}"
         raise ConvError("no kernel", "is given", remedy)
     if divisor is not None:
         raise ConvError(param("divisor", divisor), f"is for {param('kernel')}", "leave it out")

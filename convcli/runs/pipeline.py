@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from convcli import engine, images
-from convcli.backends import Watch
+from convcli.backends import Task, Watch
 from convcli.convspec import ConvSpec
-from convcli.engine import Call, ConvResult
+from convcli.engine import ConvResult
 from convcli.errors import GeometryError, ImageError, param
 from convcli.images import Metadata, Picture, Storage, row_of
 from convcli.images.picture import SPACES, Described, joined
@@ -21,7 +22,6 @@ from convcli.pointwise.ranges import rule_of
 from convcli.records import NamedTuple
 from convcli.runs.operation import Operation
 from convcli.system import memory
-from convcli.system.context import entered
 from convcli.windows import Held, Source
 
 
@@ -38,15 +38,15 @@ class Outcome(NamedTuple):
 
 
 Begin: TypeAlias = Callable[[Storage, tuple[int, int, int], Metadata, int], Watch | None]
-"""Begins to write a result that is still to be computed: how it is stored, its shape ``(C, H, W)``, its metadata, and the rank of a
-tensor. Gives what is told of finished rows; None if the format takes no strips."""
+"""Begins to write a result that is not computed yet: called with how it is stored, its shape ``(C, H, W)``, its metadata, and the
+rank of a tensor. Returns the function to call for finished rows; None if the format is not written in strips."""
 
 
 def run(
     picture: Picture, operation: Operation, container: str, policy: str | None = None, begin: Begin | None = None
 ) -> Outcome:
     """Apply an operation to a picture. `container` is the format for the result, `policy` the range policy: one of
-    `convcli.vocabulary.RANGES`, or ``LO,HI``. `begin` is used if the file stores what the engine computes, as it is.
+    `convcli.vocabulary.RANGES`, or ``LO,HI``. `begin` is called if the file stores the values of the engine without a change.
 
     Raises
     ------
@@ -55,13 +55,11 @@ def run(
     """
     ready = prepare(picture, operation, container, policy)
     check_memory(ready, operation)
-    with entered():  # what choosing a backend has planned is not planned again
-        call = engine.prepare(
-            ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift
-        )
-        if begin is not None and picture.colour.ndim == 3:
-            call = _watched(call, ready, picture, operation, begin)
-        result = call.run()
+    watch = None if begin is None or picture.colour.ndim != 3 else partial(_watch, ready, picture, operation, begin)
+    result = engine.run(
+        ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift,
+        watch,
+    )  # fmt: skip
     colour = result.array if picture.colour.ndim == 4 else result.array[0]
     alpha = None
     if ready.computes_alpha:
@@ -121,18 +119,17 @@ def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryEr
     return GeometryError(error.value, error.rule, said) if said and said in operation.notes else None
 
 
-def _watched(call: Call, ready: "Prepared", picture: Picture, operation: Operation, begin: Begin) -> Call:
-    """The call that writes its result while it computes it, if the file stores what it computes as it is."""
-    made = np.dtype(call.task.finish.dtype or call.task.dtype)
-    kept = ready.kept_as(picture, operation, made, call.task.dtype)
+def _watch(ready: "Prepared", picture: Picture, operation: Operation, begin: Begin, task: Task) -> Watch | None:
+    """What writes finished rows, if the file stores the values of the engine without a change; else None."""
+    made = np.dtype(task.finish.dtype or task.dtype)
+    kept = ready.kept_as(picture, operation, made, task.dtype)
     converted = kept.space == "cmyk" and not row_of(kept.container).cmyk
     limited = made.kind == "f" and kept.policy != "raw"
-    if made != kept.dtype or ready.has_alpha or converted or limited or call.backend != "numpy":
-        return call
+    if made != kept.dtype or ready.has_alpha or converted or limited:
+        return None
     channels, height, width = ready.shape[-3:]
     rank = 2 if picture.rank == 2 and channels == 1 else 3
-    watch = begin(kept, (channels, height, width), ready.metadata_for(picture), rank)
-    return call._replace(task=call.task._replace(watch=watch))
+    return begin(kept, (channels, height, width), ready.metadata_for(picture), rank)
 
 
 class Prepared(NamedTuple):

@@ -14,7 +14,7 @@ from convcli import images
 from convcli.engine import ConvResult
 from convcli.errors import ImageError, param
 from convcli.geometry import Geometry, Size
-from convcli.images import Metadata, Picture, Settings, Storage
+from convcli.images import Metadata, Picture, Settings, Storage, prefetch
 from convcli.images.formats import TENSOR
 from convcli.pointwise.ranges import Clipped
 from convcli.records import NamedTuple
@@ -185,6 +185,7 @@ def _frames(
     for number in range(count):
         start = perf_counter()
         picture = file.picture(number)
+        prefetch.forget()
         loaded = perf_counter()
         tally.load_seconds += loaded - start
         shape, mode = picture.shape, picture.mode

@@ -111,7 +111,7 @@ class Context:
     Attributes
     ----------
     lasting : Context
-        What keeps threads and their arrays for the next command: the outermost.
+        The outermost context. It keeps threads and their arrays for the next command of a batch.
     unfinished : Unfinished
         Temporary files of outputs that are being written.
     hushed : bool

@@ -428,7 +428,7 @@ def unwritable(target: str, error: Exception, folder: str | os.PathLike[str] | N
 
 @contextmanager
 def telling(target: str, folder: str | os.PathLike[str] | None = None) -> Iterator[None]:
-    """Tell errors of the system as the `ImageError` that an output cannot be written."""
+    """Turn errors of the system into the `ImageError` that the output cannot be written."""
     try:
         yield
     except OSError as error:

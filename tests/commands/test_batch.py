@@ -238,7 +238,7 @@ def test_a_document_has_what_a_command_prints(folder: Path) -> None:
     assert applied["notes"][0].startswith("out.png: ")
     assert "were clipped" in applied["notes"][0]
     assert (failed["exit_code"], failed["stdout"]) == (2, None)
-    assert failed["error"] == "Missing option '--hin' (try 'convcli shape -h')"
+    assert failed["error"] == "--hin is missing: add --hin N (try 'convcli shape -h')"
     assert result.err == "convcli: 1 of 4 commands failed\n"
 
 

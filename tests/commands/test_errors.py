@@ -786,3 +786,13 @@ def test_more_pixels_than_any_image_has(tmp_path: Path) -> None:
     assert result.code == 2
     assert "more than any image has" in result.err
     assert "--max-pixels" not in result.err
+
+
+def test_what_is_missing_is_named_with_how_it_is_written(folder: Path) -> None:
+    check(run("shape", "--k", 3, cwd=folder), "--hin is missing: add --hin N", "convcli shape -h")
+    check(run("explain", "--as", "torch", "-k", "sobel", cwd=folder), "no image is given: name one behind the command")
+
+
+def test_the_example_of_a_kernel_fits_the_operation(folder: Path) -> None:
+    check(run("apply", "rgb.png", cwd=folder), "for example -k sobel)")
+    check(run("transpose", "rgb.png", cwd=folder), "for example -k bilinear:2 --stride 2)")

@@ -37,6 +37,17 @@ def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_parser_is_made_once(name: str) -> None:
+    """It takes the settings of the context that it is asked for with, also after another one."""
+    command = command_of(name)
+    first, second = (click.Context(command, info_name=name) for _ in range(2))
+    parser = command.make_parser(first)
+    assert command.make_parser(second) is parser
+    assert parser.ctx is second
+    assert parser._long_opt["-h"] is parser._short_opt["-h"]
+
+
 @pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_the_brief_help_is_one_screen(name: str, columns: str) -> None:
     lines = done(*name.split(), "-h").text.splitlines()

@@ -120,6 +120,37 @@ def test_nothing_found() -> None:
     assert "the nearest is 30×30, with --s 1" in quiet.err
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("--hin 224 --hout 1 --k ? --s 1", "--k 224"),  # a global average
+        ("--hin 640 --hout 8 --k 3 --s ?", "--s 80"),
+        ("--hin 200 --hout 2 --k 3 --d ?", "--d 99"),
+        ("--hin 2 --hout 200 --k 5 --s ? --transpose", "--s 195"),
+    ],
+)
+def test_what_is_alone_unknown_may_be_as_large_as_the_image(line: str, found: str) -> None:
+    assert found in done("shape", *line.split(), "-q").text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "--hin 224 --hout 300 --k 3 --p ?",
+            "is not possible with padding ≤ d(k-1); the nearest is 226×226, with --p 2",
+        ),
+        ("--hin 32 --hout 900 --k ? --s ?", "is not possible with kernel, stride ≤ 32"),
+        ("--hin 32 --hout 900 --k ? --p ?", "is not possible with kernel ≤ 64 and padding ≤ d(k-1)"),
+        ("--hin 32 --hout 32 --k 4 --p ?", "the nearest is 31×31, with --p 1: use --p same"),
+    ],
+)
+def test_an_error_says_what_was_tried(line: str, said: str) -> None:
+    result = run("shape", *line.split(), "-q")
+    assert result.code == 2
+    assert said in result.err
+
+
 def test_an_output_is_checked() -> None:
     """(224 - 3)/2 + 1 = 111 without padding, 112 with 1."""
     assert done("shape", "--hin", 224, "--k", 3, "--s", 2, "--p", 1, "--hout", 112, "-q").text == "112\n"
@@ -267,6 +298,7 @@ def test_files_hold_chains(tmp_path: Path) -> None:
         ("conv", ["layer 1 'conv'", "kernel size is missing", "conv:k3,p1"]),
         ("upsample", ["scale is missing", "upsample:2"]),
         ("conv:k3 conv:3", ["layer 2", "'3' is not a setting of conv", "write k3"]),
+        ("conv:64,k7,s2", ["'64' is not a setting of conv", "c64 for channels"]),
         ("conv:k3,,s2", ["layer 1", "not a setting"]),
         ("conv7/2,c64", ["no kind of layer", "use conv, as in conv:k3,p1"]),
         ("Conv2d", ["no kind of layer", "use conv", "c the output channels"]),

@@ -2,13 +2,16 @@
 
 import struct
 import warnings
+from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from convcli import images
 from convcli.errors import ImageError
+from convcli.images import guards
 from convcli.images.guards import MAX_PIXELS, settle
 from convcli.system import memory
 from convcli.system.context import Context
@@ -199,3 +202,23 @@ def test_a_format_that_pillow_gives_up_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"Image type: Greyscale image\r\nImage size (x*y): 2*1\r\n".ljust(511, b"\0") + b"\x1a\1\2")
     said = run("apply", path, "-k", "identity", "-o", tmp_path / "o.png").err
     assert said == f"convcli: error: input '{path}' is IM, a format that Pillow gives up: convert it to png first\n"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "LA", "P", "1", "I;16", "F"])
+@pytest.mark.parametrize("limit", [1, 30 * 40 - 1, 30 * 40])
+@pytest.mark.parametrize("packs", [True, False])
+def test_an_image_is_an_array_in_any_pieces(
+    mode: str, limit: int, packs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if a later Pillow packs fewer bytes at a time."""
+    noise = np.random.default_rng(0).integers(0, 65536, (30, 40, 3), np.uint16)
+    image = (
+        Image.fromarray(noise[..., 0])
+        if mode == "I;16"
+        else Image.fromarray((noise >> 8).astype(np.uint8)).convert(mode)
+    )
+    monkeypatch.setattr(guards, "SMALL_PIXELS", limit)
+    monkeypatch.setattr(guards, "BAND_PIXELS", 100)
+    if not packs:
+        monkeypatch.setattr(guards, "prod", lambda shape: 1 + prod(shape))
+    np.testing.assert_array_equal(guards.array_of(image), np.asarray(image))

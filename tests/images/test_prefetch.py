@@ -17,7 +17,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from convcli import ahead
-from convcli.images import prefetch
+from convcli.errors import ImageError
+from convcli.images import load, prefetch
 from convcli.system.context import Context
 from support.cli import environment, run
 
@@ -106,6 +107,16 @@ def test_a_file_of_stored_pixels_is_read(name: str, tmp_path: Path) -> None:
         assert prefetch.content(stream) is None
 
 
+@pytest.mark.parametrize("name", STORED)
+def test_what_was_read_is_not_kept(name: str, tmp_path: Path) -> None:
+    """Also if it cannot be used: a photograph's memory is needed for something else."""
+    (tmp_path / "in.ppm").write_bytes(STORED[name])
+    with prefetch.decoding_of(str(tmp_path / "in.ppm")):
+        with pytest.raises(ImageError) if name in ("half a PPM", "no head") else nullcontext():
+            load(str(tmp_path / "in.ppm"))
+        assert name in ("no head", "two PGMs") or not prefetch._begun()  # which others read
+
+
 def test_the_first_file_alone_is_begun(tmp_path: Path) -> None:
     """The one that stands behind the command, before the command itself asks for one."""
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
@@ -122,6 +133,8 @@ def test_the_first_file_alone_is_begun(tmp_path: Path) -> None:
     [
         ("apply in -k box", True),
         ("transpose in -k box", True),
+        ("apply in", True),
+        ("apply in in -k box", False),
         ("apply -k box in", False),
         ("apply", False),
         ("apply nowhere", False),
@@ -133,6 +146,21 @@ def test_the_image_behind_the_command_is_begun(words: str, begins: bool, tmp_pat
     (tmp_path / "in").write_bytes(PLAIN["a JPEG"])
     with ahead.begun([str(tmp_path / word) if word == "in" else word for word in words.split()]):
         assert bool(prefetch._begun()) == begins
+
+
+def test_each_command_of_a_batch_begins_with_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(PLAIN["a JPEG"])
+    begun = ahead.begun
+    words: list[str] = []
+    monkeypatch.setattr(ahead, "begun", lambda line: (words.append(line[1]), begun(line))[1])
+    taken: list[bool] = []
+    take = prefetch.take
+    monkeypatch.setattr(prefetch, "take", lambda stream: (found := take(stream), taken.append(found is not None))[0])
+    lines = "apply one -k box -o one.png -q\napply two -k box -o two.png -q\n"
+    assert run("batch", cwd=tmp_path, input=lines.encode()).code == 0
+    assert words == ["one", "two"]
+    assert taken == [True, True]
 
 
 @pytest.mark.parametrize("name", ANOTHER)

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from contextvars import copy_context
 from pathlib import Path
@@ -16,7 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convcli import engine
+from convcli.convspec import ConvSpec
+from convcli.engine import Compute
 from convcli.errors import ImageError
+from convcli.layer import Layer
 from convcli.system import context
 from convcli.system.context import Context, current, entered, hushed, silent
 from convcli.system.files import writing
@@ -372,3 +377,34 @@ def test_a_signal_whose_exception_is_lost_is_not(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), check=False)
     assert ended.returncode == 128 + 15
+
+
+def test_commands_of_a_batch_share_threads_and_nothing_else() -> None:
+    """The first command makes them. They are there for the second, and end with the batch."""
+    pools, kept = [], []
+    with Context() as outer:
+        for _ in range(2):
+            with Context(outer=outer) as inner:
+                kept.append(inner.kept("thing", object))
+                with inner.pool(1) as pool:
+                    pools.append(pool)
+                    assert pool.submit(current).result(10) is not inner  # who wants it there copies the context
+        assert pools[0] is pools[1]
+        assert kept[0] is not kept[1]
+        pools[0].submit(int).result(10)
+    with pytest.raises(RuntimeError):
+        pools[0].submit(int)
+
+
+def test_arrays_that_commands_share_are_not_pictures() -> None:
+    """What a thread keeps for the next command is of a tile's size; the pictures of a command end with it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 600, 900), np.uint8)
+    layer = Layer.of(np.random.default_rng(1).normal(size=(3, 3, 5, 5)), ConvSpec())
+    with Context() as outer:
+        with Context(outer=outer):
+            image = pixels.copy()
+            result = engine.run(image, layer, ConvSpec(), Compute("numpy", threads=2)).array
+            made = result if result.base is None else result.base
+            ends = weakref.ref(image), weakref.ref(made)
+            del image, result, made
+        assert [end() for end in ends] == [None, None]

@@ -53,7 +53,7 @@ class BlockOutput:
         If its picture is interleaved and has as many channels as the result, the result is interleaved, too.
     block : Block
     watch : callable, optional
-        Is told of finished rows, if the block is the whole result of a single picture.
+        Called for finished rows; only if the block is the whole result of a single picture.
     """
 
     def __init__(self, task: Task, block: Block, watch: Watch | None = None) -> None:
@@ -104,7 +104,7 @@ class BlockOutput:
             self._tell(self._watch, rows)
 
     def _tell(self, watch: Watch, strip: range) -> None:
-        """Tell who watches of the rows of a strip whose last tile is finished."""
+        """Call `watch` if this was the last tile of a strip."""
         with self._lock:
             self._left[strip] -= 1
             if self._left[strip]:
@@ -236,7 +236,7 @@ class Blockwise:
     def emit(self, block: Block, finish: Finish | None = None, watch: Watch | None = None) -> tuple[Array, Clipped]:
         """The finished block ``(N, C, rows, columns)``, and the counts of its clipped values.
 
-        `finish` is by default that of the task. If it stretches, its `span` has to be known. `watch` see `BlockOutput`.
+        `finish` is by default that of the task. If it stretches, its `span` has to be known. For `watch`, see `BlockOutput`.
         """
         task = self.task if finish is None else self.task._replace(finish=finish)
         output = BlockOutput(task, block, watch)

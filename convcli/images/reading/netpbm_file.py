@@ -88,9 +88,12 @@ class File:
         assert self._header is not None
         _, width, height, bands, white, place = self._header
         shape = height, width, bands
-        if white > 255 or (content := prefetch.content(self._stream)) is None or len(content) < place + prod(shape):
+        stored = np.dtype(np.uint8 if white < 256 else ">u2")
+        content = prefetch.content(self._stream)  # taken in any case: it is not kept until the command ends
+        if content is None or len(content) < place + prod(shape) * stored.itemsize:
             return None
-        return np.frombuffer(content, np.uint8, prod(shape), place).reshape(shape)
+        array = np.frombuffer(content, stored, prod(shape), place).reshape(shape)
+        return array if white < 256 else array.astype(np.uint16)
 
     def _numbers(self) -> tuple[Array, int]:
         """The samples, and how many of them exceed white."""

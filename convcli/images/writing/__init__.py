@@ -1,7 +1,7 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -72,7 +72,7 @@ def _ending(target: str, wanted: str | None) -> str:
 
 
 class Job:
-    """The task of writing a file, and what is reported about it. Leaving it removes a file that is not complete.
+    """The task of writing a file, and what is reported about it. Leaving it with an error removes the unfinished file.
 
     Parameters
     ----------
@@ -115,18 +115,23 @@ class Job:
         self.channels: int | None = None  # of each picture in the file, where they differ from those of the result
         self.clipped: list[Clipped] = []  # for each frame
         self.notes: list[str] = []  # what was lost
-        self.strips: Strips | None = None  # what writes a picture that is still being computed
+        self.strips: Strips | None = None  # they write a picture while it is computed
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         self._opened.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._opened.__exit__(*error)
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.strips = (
+            None  # they may know the job, and hold a coded file: nothing should wait for the garbage collector
+        )
+        # an error of the system that comes from computing is not one of the output, which tells its own
+        with suppress(ImageError) if isinstance(error, OSError) else nullcontext():
+            self._opened.__exit__(kind, error, trace)
 
     def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
-        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Gives what is to be told of finished rows.
+        """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Return the function to call for finished rows.
 
         None if the format is not written in strips, or if that is no gain. `rank` is that of a tensor.
         """
@@ -183,17 +188,7 @@ def save(picture: Picture, target: str, storage: Storage, threads: int | None = 
     return save_frames(iter([(picture, storage)]), target, threads=threads)
 
 
-def save_frames(
-    frames: Iterator[tuple[Picture, Storage]],
-    target: str,
-    count: int = 1,
-    timing: Timing | None = None,
-    threads: int | None = None,
-    settings: Settings = Settings(),
-    source: str | None = None,
-    replace: bool = True,
-    wanted: str | None = None,
-) -> Saved:
+def save_frames(frames: Iterator[tuple[Picture, Storage]], target: str, *how: Any, **further: Any) -> Saved:
     """Write one picture, or several into one file.
 
     Parameters
@@ -203,18 +198,8 @@ def save_frames(
         how the picture is stored. Frames are made and written one by one.
     target : str
         A path or ``-``.
-    count : int
-        The number of frames.
-    timing : Timing, optional
-        The timing of an animation.
-    threads : int, optional
-        Threads of the encoder; by default, one for each processor.
-    source : str, optional
-        The path of the input: a new file gets its permissions.
-    replace : bool
-        Whether an existing file may be replaced.
-    wanted : str, optional
-        The format's name, if the user gives one: ``pgm`` is for gray alone.
+    how, further
+        The arguments of `Job` that follow `container`.
 
     Returns
     -------
@@ -227,7 +212,7 @@ def save_frames(
         The target cannot be written; an `ExistsError` if it exists and may not be replaced.
     """
     first = [next(frames)]
-    with Job(target, first[0][1].container, count, timing, threads, settings, source, replace, wanted) as job:
+    with Job(target, first[0][1].container, *how, **further) as job:
         return job.save(chain((first.pop() for _ in range(1)), frames))
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from convcli.images.picture import Metadata
 
 STRIP_PIXELS = 1 << 19
-"""About how many pixels one thread encodes at a time: enough to start an encoder for. An interval has 16 bits to count its units:
-these are 8192 at most, and 16,400 in the two rows of units of the widest picture."""
+"""About how many pixels one thread encodes at a time: enough to be worth the start of an encoder. The number of units in an
+interval has 16 bits in the file. It is about 8192, and 16,376 in 16 rows of the widest picture with units of 8×8."""
 
 TALLEST = 16
 """The most rows of a unit: strips are multiples of it."""
@@ -60,10 +60,11 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     frame = next(frames)
     coding = coding_of(frame.metadata, job.settings.quality)
     strips = job.strips
-    if not isinstance(strips, Encoder) or strips.coding != coding:
+    if strips is None:  # it was not begun while the picture was computed
         height, width, channels = frame.pixels.shape
         strips = begin(job, frame.storage, (channels, height, width), frame.metadata)
-    if strips is not None:
+    if isinstance(strips, Encoder):
+        assert strips.coding == coding
         strips.finish(frame.pixels, job.threads)
         parts = strips.file(coding | through_pillow.described(frame))
         if parts:

@@ -198,8 +198,8 @@ def choose(pixels: Array, threads: int = 1) -> tuple[int, int]:
             for part in (pixels[start - 1 : start] if start else black, pixels[start : start + rows])
         ]
     )
-    threads = threads if sample.nbytes >= SAMPLE_BYTES[0] else 1  # which a small one is not worth
-    above = slice(0, None, rows + 1)  # rows that are only there for those below them
+    threads = threads if sample.nbytes >= SAMPLE_BYTES[0] else 1  # a smaller sample is coded faster by one
+    above = slice(0, None, rows + 1)  # these rows are only read by the filters of those below them
 
     def size(kind: int, strategy: int, level: int) -> int:
         coder = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)

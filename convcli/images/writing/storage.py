@@ -193,10 +193,16 @@ def _integers(planes: Array, storage: Storage, policy: str) -> tuple[Array, Clip
     return out[0], clipped
 
 
+SHARED = "L", "RGBA", "CMYK"
+"""Modes whose pixels Pillow keeps as they are in an array, so that both can have one memory."""
+
+
 def image_of(pixels: Array, space: str) -> Image.Image:
     """Pixels ``(H, W, C)`` as an image of Pillow."""
     height, width, channels = pixels.shape
     mode = "CMYK" if space == "cmyk" and channels == 4 else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    if mode in SHARED:
+        return Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
     image = Image.new(mode, (width, height), None)  # whose pixels are not cleared first
     image.frombytes(np.ascontiguousarray(pixels).data, "raw", mode, 0, 1)
     return image

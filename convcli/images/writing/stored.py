@@ -40,8 +40,8 @@ class Order(NamedTuple):
         _, height, width = self.shape
         first = columns.start * (planes.shape[2] // len(columns))
         for number, plane in enumerate(planes):
-            parts = [plane] if plane.shape[1] == width else plane
-            for row, part in zip(rows, parts, strict=False):
+            whole = plane.shape[1] == width
+            for row, part in [(rows.start, plane)] if whole else zip(rows, plane, strict=True):
                 place = len(self.head) + ((number * height + row) * width + first) * self.itemsize
                 file.write(np.ascontiguousarray(part).data, place)
 

@@ -30,7 +30,7 @@ class Strips:
         raise NotImplementedError
 
     def watch(self, picture: Array, rows: range) -> None:
-        """Put the strips of which these rows are the last: see `convcli.backends.Watch`."""
+        """Put every strip that these rows complete: see `convcli.backends.Watch`."""
         due = []
         with self._lock:
             for number in range(rows.start // self._rows, -(-rows.stop // self._rows)):
@@ -42,7 +42,7 @@ class Strips:
             self.put(number, self._part(np.moveaxis(picture, 0, -1), number))
 
     def finish(self, pixels: Array, threads: int | None) -> None:
-        """Put all strips of ``pixels (H, W, C)`` that nobody has put."""
+        """Put all strips of ``pixels (H, W, C)`` that are not complete yet. Call it when the computation has ended."""
         rest = [number for number, left in enumerate(self._left) if left]
         run_all(lambda number: self.put(number, self._part(pixels, number)), rest, workers(threads))
 

@@ -127,6 +127,18 @@ def test_small_images_are_coded_by_several_threads_if_nothing_is_lost() -> None:
     assert encoded(drawing).count(b"IDAT") == encoded(photo, level=6).count(b"IDAT") == 2 + 1
 
 
+@pytest.mark.parametrize("smooth", [True, False])
+def test_what_is_chosen_does_not_depend_on_threads(smooth: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    run_all = png.run_all
+    monkeypatch.setattr(png, "run_all", lambda work, jobs, count: (counts.append(count), run_all(work, jobs, count))[1])
+    pixels = picture(900, 700, 3, "uint8", 5, smooth)
+    assert png.choose(pixels, 1) == png.choose(pixels, 4)
+    assert counts == [1, 1, 4, 4]
+    png.choose(pixels[:20, :20], 4)
+    assert counts[4:] == [1, 1]  # a small picture
+
+
 def test_strips_are_whole_rows_however_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png, "STRIP_BYTES", 10)
     pixels = picture(3, 500, 3, "uint8", 2, True)
