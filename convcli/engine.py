@@ -208,7 +208,7 @@ def _task(
     pixels = np.dtype(lift.dtype) if lift else source.dtype
     return Task(
         source, layer, geometry, dispatch.choose_dtype(compute.dtype, backend, pixels, finish.dtype), compute.device,
-        compute.threads, compute.plan, finish, lift,
+        compute.threads, compute.plan, finish, lift, None,
     )  # fmt: skip
 
 

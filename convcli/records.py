@@ -34,7 +34,7 @@ else:
                 raise TypeError(f"{name}: a field without a default follows one with a default")
             namespace.update((field, _tuplegetter(place, None)) for place, field in enumerate(fields))
             namespace |= {"_fields": fields, "__match_args__": fields, "_field_defaults": defaults}
-            namespace["_tail"] = tuple(defaults.values())
+            namespace |= {"_count": len(fields), "_tail": tuple(defaults.values())}
             return super().__new__(cls, name, bases, namespace)
 
         @property
@@ -65,16 +65,16 @@ else:
 
         def __new__(cls, *values: Any, **named: Any) -> Any:
             """A record of these values, the first ones by their order."""
-            if named or len(values) != len(cls._fields):
-                values = cls._filled(values, named)
+            lacking = cls._count - len(values)
+            if lacking or named:
+                short = not named and 0 < lacking <= len(cls._tail)
+                values = (*values, *cls._tail[-lacking:]) if short else cls._filled(values, named)
             return made(cls, values)
 
         @classmethod
-        def _filled(cls, values: tuple[Any, ...], named: dict[str, Any]) -> Iterable[Any]:
+        def _filled(cls, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
             """The values of all fields."""
             fields, defaults, count = cls._fields, cls._field_defaults, len(values)
-            if not named and count < len(fields) <= count + len(cls._tail):
-                return (*values, *cls._tail[count - len(fields) :])
             if count > len(fields):
                 raise TypeError(f"{cls.__name__}() takes {len(fields)} values, but {count} were given")
             rest = fields[count:]

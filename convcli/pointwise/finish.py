@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.pointwise import Array
 from convcli.pointwise.lift import Restore
-from convcli.pointwise.ranges import NOTHING, UNKNOWN, Clipped, Known, extremes, store, wider
+from convcli.pointwise.ranges import NOTHING, NOTHING_CLIPPED, UNKNOWN, Clipped, Known, extremes, store, wider
 from convcli.records import NamedTuple
 from convcli.windows import NEAR_VALUES, bands
 
@@ -94,7 +94,7 @@ class Finish(NamedTuple):
         """Round restored values into `out`, or copy them if they stay real."""
         if self.dtype is None:
             np.copyto(out, values[..., : out.shape[-1]], casting="unsafe")
-            return Clipped()
+            return NOTHING_CLIPPED
         if self.scale != 1 or policy == "minmax":
             values = self._scaled(values[..., : out.shape[-1]])
         return store(values, self.full_scale, policy, out, count, known, self.span)

@@ -22,6 +22,10 @@ class Clipped(NamedTuple):
         return cls(*map(sum, zip(*parts, strict=True)))
 
 
+NOTHING_CLIPPED = Clipped()
+"""What there is where values stay real."""
+
+
 class Known(NamedTuple):
     """What is known about values before they are stored."""
 

@@ -17,7 +17,7 @@ from convcli.backends.numpy.job import lines
 from convcli.backends.numpy.recipe import FilterRecipe, recipe_of
 from convcli.backends.numpy.tiles import Buffers
 from convcli.pointwise.finish import Finish
-from convcli.pointwise.ranges import NOTHING, Clipped, Known, wider
+from convcli.pointwise.ranges import NOTHING, NOTHING_CLIPPED, Clipped, Known, wider
 from convcli.records import NamedTuple
 from convcli.system.context import current
 from convcli.system.parallel import run_all
@@ -25,9 +25,6 @@ from convcli.windows import WHOLE, Array
 
 LARGEST = 1e30
 """If all results are smaller than this, no sum on the way has overflowed, so that none of them is NaN."""
-
-
-NO_VALUES = Clipped()
 
 
 class Block(NamedTuple):
@@ -79,7 +76,7 @@ class BlockOutput:
         in_order = self.interleaved and outputs == self.job.step if self.job.step > 1 else not self.interleaved
         if in_order and len(self.job.phases) == 1 and self.job.upsample == (1, 1):
             self._lines = [lines(picture, self.job.step) for picture in self.array]
-        self._lock, self.clipped, self.span = Lock(), NO_VALUES, NOTHING  # so far
+        self._lock, self.clipped, self.span = Lock(), NOTHING_CLIPPED, NOTHING  # so far
         self._watch, self._left = watch, dict.fromkeys(recipe.rows, len(recipe.columns))  # tiles of each strip
         if len(self.job.phases) < s * t:  # no tap reaches the other outputs: they hold the finished bias
             reached = sum(
