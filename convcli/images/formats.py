@@ -117,11 +117,11 @@ ROWS = {row.name: row for row in (
            keeps=_whole("exif", "xmp", "icc_profile", "dpi", "resolution", "bands")),
     Format("FITS", (".fits", ".fit", ".fts"), heads=(b"SIMPLE  =",), reader="fits_file", writer="", package="astropy", pages=True),
     Format("NPY", (".npy",), heads=(b"\x93NUMPY",), reader="npy_file", writer="tensor",
-           windows="plain_values.TensorFile", blocks="flat", strips="stored", tensor=True),
+           windows="plain_values.TensorFile", blocks="flat", tensor=True),
     Format("PPM", (".ppm", ".pgm", ".pnm"), (".pbm", ".pfm"),  # which are of 1 bit, and real
            heads=tuple(b"P%d" % kind for kind in range(1, 7)), end="netpbm",
            sequence="file", reader="netpbm_file", header="bitmaps.pfm", writer="netpbm", any_white=True, bits=16, alpha=False,
-           windows="plain_values.NetpbmFile", blocks="flat", strips="stored"),
+           windows="plain_values.NetpbmFile", blocks="flat"),
     Format("ZARR", (".zarr",), reader="", writer="", blocks="shards", pyramid=True, package="zarr", bits=16, real=True, cmyk=True,
            bands=True, compression=True, keeps=_whole("dpi", "resolution")),
     Format("BMP", (".bmp",), heads=(b"BM",), end="bmp", sequence="pipe", header="bitmaps.bmp",

@@ -37,9 +37,9 @@ class Outcome(NamedTuple):
     layer_shape: tuple[int, ...] | None = None  # of the channels that a contact sheet shows; None without a sheet
 
 
-Begin: TypeAlias = Callable[[Storage, tuple[int, int, int], Metadata, int], Watch | None]
-"""Begins to write a result that is not computed yet: called with how it is stored, its shape ``(C, H, W)``, its metadata, and the
-rank of a tensor. Returns the function to call for finished rows; None if the format is not written in strips."""
+Begin: TypeAlias = Callable[[Storage, tuple[int, int, int], Metadata], Watch | None]
+"""Begins to write a result that is not computed yet: called with how it is stored, its shape ``(C, H, W)`` and its metadata.
+Returns the function to call for finished rows; None if the format is not encoded in strips."""
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
     """
     ready = prepare(picture, operation, container, policy)
     check_memory(ready, operation)
-    watch = None if begin is None or picture.colour.ndim != 3 else partial(_watch, ready, picture, operation, begin)
+    watch = None if begin is None or picture.colour.ndim != 3 else partial(_watch, ready, picture, begin)
     result = engine.run(
         ready.source(picture), ready.layer, ready.spec, operation.compute, ready.finish, ready.lift,
         watch,
@@ -119,17 +119,14 @@ def _of_another_layout(error: GeometryError, operation: Operation) -> GeometryEr
     return GeometryError(error.value, error.rule, said) if said and said in operation.notes else None
 
 
-def _watch(ready: "Prepared", picture: Picture, operation: Operation, begin: Begin, task: Task) -> Watch | None:
-    """What writes finished rows, if the file stores the values of the engine without a change; else None."""
-    made = np.dtype(task.finish.dtype or task.dtype)
-    kept = ready.kept_as(picture, operation, made, task.dtype)
+def _watch(ready: "Prepared", picture: Picture, begin: Begin, _: Task) -> Watch | None:
+    """What encodes finished rows, if the file stores the values of the engine without a change; else None."""
+    kept = ready.storage
     converted = kept.space == "cmyk" and not row_of(kept.container).cmyk
-    limited = made.kind == "f" and kept.policy != "raw"
-    if made != kept.dtype or ready.has_alpha or converted or limited:
+    if ready.finish.dtype != kept.dtype or ready.has_alpha or converted:
         return None
     channels, height, width = ready.shape[-3:]
-    rank = 2 if picture.rank == 2 and channels == 1 else 3
-    return begin(kept, (channels, height, width), ready.metadata_for(picture), rank)
+    return begin(kept, (channels, height, width), ready.metadata_for(picture))
 
 
 class Prepared(NamedTuple):

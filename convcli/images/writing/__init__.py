@@ -1,7 +1,7 @@
 """From a `Picture` to a file or standard output, completely or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -116,35 +116,23 @@ class Job:
         self.clipped: list[Clipped] = []  # for each frame
         self.notes: list[str] = []  # what was lost
         self.strips: Strips | None = None  # they write a picture while it is computed
-        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
-        self._opened.__enter__()
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.strips = (
-            None  # they may know the job, and hold a coded file: nothing should wait for the garbage collector
-        )
-        # an error of the system that comes from computing is not one of the output, which tells its own
-        with suppress(ImageError) if isinstance(error, OSError) else nullcontext():
-            self._opened.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self.strips = None  # they know the job, and hold a coded file, which must not wait for the garbage collector
 
-    def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, rank: int) -> "Watch | None":
+    def begin(self, storage: Storage, shape: tuple[int, int, int], metadata: Metadata) -> "Watch | None":
         """Begin to write a picture of shape ``(C, H, W)`` before it is computed. Return the function to call for finished rows.
 
-        None if the format is not written in strips, or if that is no gain. `rank` is that of a tensor.
+        None if the format is not encoded in strips, or if that is no gain. Pixels that are stored as they are wait until the
+        input is freed: its memory is then used for the file, which takes less time than to write it meanwhile (measured).
         """
         begin = formats.beginner(self.row) if self.count == 1 else None
         if begin is not None:
-            self.strips = begin(self, storage, shape, metadata, rank)
+            self.strips = begin(self, storage, shape, metadata)
         return None if self.strips is None else self.strips.watch
-
-    def file(self) -> BinaryIO | None:
-        """The opened target, if its bytes may be written in any order. It is complete when the job is left."""
-        if is_stream(self.target) or is_url(self.target):
-            return None
-        return self._opened.enter_context(self.sink())
 
     def write(self, parts: Iterable[bytes | memoryview]) -> None:
         """Write the bytes of the whole file."""
@@ -165,7 +153,6 @@ class Job:
                     write(iter([frame]), self)
         else:
             write(_all(first, frames, self), self)
-        self._opened.close()
         return Saved(Clipped.sum(*self.clipped), tuple(dict.fromkeys(self.notes)), self.frames, self.channels)
 
 

@@ -73,7 +73,7 @@ def write(frames: Iterator[Frame], job: Job) -> None:
     through_pillow.save(iter([frame]), job, coding)
 
 
-def begin(job: Job, storage: Storage, shape: tuple[int, int, int], metadata: Metadata, _: int = 3) -> Encoder | None:
+def begin(job: Job, storage: Storage, shape: tuple[int, int, int], metadata: Metadata) -> Encoder | None:
     """What encodes a picture ``(C, H, W)``; None if it is small, progressive, or has `_deep` tables."""
     coding = coding_of(metadata, job.settings.quality)
     _, height, width = shape

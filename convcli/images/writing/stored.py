@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.writing import netpbm
-from convcli.images.writing.storage import Storage
 from convcli.images.writing.strips import Strips
 from convcli.pointwise import Array
 from convcli.records import NamedTuple
@@ -17,12 +16,8 @@ from convcli.system import npy
 from convcli.system.files import telling
 from convcli.system.shared_file import File
 
-if TYPE_CHECKING:
-    from convcli.images.picture import Metadata
-    from convcli.images.writing import Job
-
-STRIP_BYTES = 1 << 20
-"""About how many bytes of a plane are written at a time. Linux takes several times as long for pieces of 8 MiB (measured)."""
+STRIP_BYTES = netpbm.PIECE_BYTES
+"""About how many bytes of a plane are written at a time."""
 
 
 class Order(NamedTuple):
@@ -68,20 +63,12 @@ def order_of(
     return Order(head, (1, height, width * channels), dtype.itemsize, planes, note)
 
 
-def begin(job: Job, storage: Storage, shape: tuple[int, int, int], _: Metadata, rank: int) -> Strips | None:
-    """What writes a picture ``(C, H, W)`` to its places; None if the target is no file, or if it is small."""
-    order = order_of(storage.container, job.ending, shape, np.dtype(storage.dtype), storage.full_scale, rank)
-    rows = max(1, STRIP_BYTES // (order.shape[2] * order.itemsize))
-    stream = job.file() if rows < shape[1] else None
-    return None if stream is None else _Places(job.target, stream, order, range(shape[2]), rows)
+class Places(Strips):
+    """Strips that are written to their places in a file, which is open for writing."""
 
-
-class _Places(Strips):
-    """Strips that are written to their places in a file."""
-
-    def __init__(self, target: str, stream: BinaryIO, order: Order, columns: range, rows: int) -> None:
-        super().__init__(order.shape[1], rows)
-        self._target, self._order, self._columns, self._file = target, order, columns, File(stream.fileno())
+    def __init__(self, target: str, descriptor: int, order: Order, width: int) -> None:
+        super().__init__(order.shape[1], max(1, STRIP_BYTES // (order.shape[2] * order.itemsize)))
+        self._target, self._order, self._columns, self._file = target, order, range(width), File(descriptor)
         with telling(target):
             self._file.write(order.head, 0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import itertools
 import os
@@ -18,7 +17,7 @@ from PIL import Image
 
 from convcli import images
 from convcli.images import formats
-from convcli.images.writing import jpeg, stored
+from convcli.images.writing import jpeg, netpbm, stored
 from convcli.images.writing.strips import Strips
 from support.cli import SAMPLES, done, run
 from support.pictures import read
@@ -109,12 +108,34 @@ def test_they_are_put_while_the_picture_is_computed(photo: Path, monkeypatch: py
         finish(self, pixels, threads)
 
     monkeypatch.setattr(Strips, "finish", noted)
-    done("apply", "in.png", "-k", "sharpen", "-o", "out.ppm", cwd=photo)
     done("apply", "in.png", "-k", "sharpen", "-o", "out.jpg", cwd=photo)
+    assert left == [0]
+    piped = done("apply", "in.png", "-k", "sharpen", "-o", "-", "--format", "jpg", cwd=photo).out
     assert left == [0, 0]
-    piped = done("apply", "in.png", "-k", "sharpen", "-o", "-", "--format", "ppm", cwd=photo).out
-    assert left == [0, 0]
-    assert piped == (photo / "out.ppm").read_bytes()
+    assert piped == (photo / "out.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["in.ppm", "flat.pgm", "in.npy", "flat.npy"])
+def test_stored_pixels_are_written_in_pieces(name: str, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To a file and to a pipe, the same as in one."""
+    planes = np.moveaxis(np.asarray(Image.open(photo / "in.png")), -1, 0)
+    if name.endswith("npy"):
+        np.save(photo / name, (planes if name == "in.npy" else planes[0]) / np.float32(255))
+    else:
+        Image.open(photo / "in.png").convert("RGB" if name == "in.ppm" else "L").save(photo / name)
+    line = ("apply", name, "-k", "sharpen", "-p", "same", "-o")
+    done(*line, f"pieces-{name}", cwd=photo)
+    found = (photo / f"pieces-{name}").read_bytes()
+    assert done(*line, "-", cwd=photo).out == found
+    monkeypatch.setattr(netpbm, "PIECE_BYTES", 1 << 40)
+    monkeypatch.setattr(stored, "STRIP_BYTES", 1 << 40)
+    done(*line, f"one-{name}", cwd=photo)
+    assert (photo / f"one-{name}").read_bytes() == found
+    assert read_back(photo / f"one-{name}").shape[-2:] == (1100, 900)
+
+
+def read_back(path: Path) -> np.ndarray:
+    return np.load(path) if path.suffix == ".npy" else read(path)
 
 
 def test_strips_are_freed_with_the_job(photo: Path) -> None:
@@ -123,26 +144,13 @@ def test_strips_are_freed_with_the_job(photo: Path) -> None:
     gc.disable()
     try:
         with images.Job(str(photo / "out.jpg"), "JPEG") as job:
-            job.begin(storage, (3, 2000, 1000), images.Metadata("PNG"), 3)
+            job.begin(storage, (3, 2000, 1000), images.Metadata("PNG"))
             strips = weakref.ref(job.strips)
             assert strips() is not None
         del job
         assert strips() is None
     finally:
         gc.enable()
-
-
-def test_an_error_of_computing_is_not_one_of_the_output(photo: Path) -> None:
-    storage = images.Storage("PPM", "rgb", "uint8", 1.0, 255.0, "clip")
-
-    def compute() -> None:
-        with images.Job(str(photo / "out.ppm"), "PPM") as job:
-            assert job.begin(storage, (3, 2000, 1000), images.Metadata("PNG"), 3) is not None
-            raise OSError(errno.ENOMEM, "of another thing")
-
-    with pytest.raises(OSError, match="of another thing"):
-        compute()
-    assert sorted(path.name for path in photo.iterdir()) == ["in.png"]
 
 
 def test_in_place(photo: Path) -> None:
@@ -152,7 +160,7 @@ def test_in_place(photo: Path) -> None:
     np.testing.assert_array_equal(read(photo / "in.ppm"), 255 - before)
 
 
-@pytest.mark.parametrize("target", ["out.ppm", "out.jpg"])
+@pytest.mark.parametrize("target", ["out.ppm", "out.jpg", "out.npy"])
 def test_an_error_while_it_is_computed_leaves_nothing(
     target: str, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,12 +172,17 @@ def test_an_error_while_it_is_computed_leaves_nothing(
 
     monkeypatch.setattr(jpeg.through_pillow, "_save", fails)
     monkeypatch.setattr(stored.File, "write", fails_after_the_head())
+    monkeypatch.setattr(netpbm, "stored", full)
     result = run("apply", "in.png", "-k", "sharpen", "-o", target, "--overwrite", cwd=photo)
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
     assert "cannot be written" in result.err
     assert (photo / target).read_bytes() == b"old"
     assert sorted(path.name for path in photo.iterdir()) == ["in.png", target]
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def fails_after_the_head() -> object:
